@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * The contract between the programs and user space: every map key and value and every record.
+ * `crates/probe/src/intf.rs` holds the same structures; a test compares both through the BTF of
+ * the built object. Addresses are always 16 bytes, IPv4 as ::ffff:a.b.c.d, in network order;
+ * ports are in host order unless the name ends in _be.
+ */
+#ifndef RAMPART_INTF_H
+#define RAMPART_INTF_H
+
+#define RP_COMM 16
+#define RP_PATH 4096
+#define RP_NAME 256
+#define RP_ARGV_HEAD 4096
+#define RP_ARGV_TAIL 2048
+#define RP_EXEC_DATA (3 * RP_PATH + RP_ARGV_HEAD + RP_ARGV_TAIL)
+#define RP_CGROUP_PATH 1024
+
+/* Records wait in the ring until this many bytes accrue or the consumer's timer fires. */
+#define RP_WAKE_BYTES (64 * 1024)
+
+enum rp_kind {
+	RP_FORK = 1,
+	RP_EXEC = 2,
+	RP_EXIT = 3,
+	RP_CRED = 4,
+	RP_SOCKET = 5,
+	RP_NET = 6,
+	RP_FIRST_EXEC = 7,
+	RP_KILLED = 8,
+	RP_CGROUP_MADE = 9,
+	RP_CGROUP_GONE = 10,
+};
+
+struct rp_head {
+	__u32 kind;
+	__u32 size;
+	/* Nanoseconds since boot. */
+	__u64 at_ns;
+};
+
+struct rp_task {
+	__u32 pid;
+	__u32 tid;
+	__u32 ppid;
+	__u32 label;
+	__u64 cgroup_id;
+	__u64 start_ns;
+	__u64 caps;
+	__u32 uid;
+	__u32 euid;
+	__u32 gid;
+	__u32 egid;
+	__u32 mount_ns;
+	__u32 pid_ns;
+	__u32 ns_pid;
+	__u32 tty;
+	char comm[RP_COMM];
+};
+
+struct rp_fork {
+	struct rp_head head;
+	struct rp_task parent;
+	__u64 child_cgroup_id;
+	__u64 child_start_ns;
+	__u32 child_pid;
+	__u32 child_label;
+};
+
+enum rp_exec_flag {
+	RP_EXEC_UPPER = 1,
+	RP_EXEC_UNLINKED = 2,
+	RP_EXEC_FOREIGN = 4,
+	RP_EXEC_OVERLAY = 8,
+	RP_EXEC_PATH_CUT = 16,
+	RP_EXEC_ARGV_CUT = 32,
+	RP_EXEC_CRED = 64,
+	RP_EXEC_HELD = 128,
+	RP_EXEC_CWD_CUT = 256,
+	RP_EXEC_TMPFS = 512,
+};
+
+enum rp_reason {
+	RP_REASON_NONE = 0,
+	RP_REASON_FILELESS = 1,
+	RP_REASON_DROPPED = 2,
+	RP_REASON_TMPFS = 3,
+	RP_REASON_DENIED = 4,
+};
+
+struct rp_exec {
+	struct rp_head head;
+	struct rp_task task;
+	__u64 ino;
+	__u64 argv_bytes;
+	__u64 prev_caps;
+	__u32 dev;
+	__u32 mode;
+	__u32 flags;
+	__u32 reason;
+	__u32 prev_uid;
+	__u32 prev_euid;
+	/* Lengths of what lies in `data`, in this order. */
+	__u16 path_len;
+	__u16 cwd_len;
+	__u16 filename_len;
+	__u16 argv_head_len;
+	__u16 argv_tail_len;
+	__u16 pad[3];
+	__u8 data[RP_EXEC_DATA];
+};
+
+struct rp_exit {
+	struct rp_head head;
+	struct rp_task task;
+	__u32 status;
+	__u32 pad;
+};
+
+enum rp_cause {
+	RP_CAUSE_EXEC = 1,
+	RP_CAUSE_CHANGED = 2,
+	RP_CAUSE_ATTEMPT = 3,
+};
+
+struct rp_cred {
+	struct rp_head head;
+	struct rp_task task;
+	__u64 old_caps;
+	__u32 old_uid;
+	__u32 old_euid;
+	__u8 cause;
+	__u8 capability;
+	__u8 granted;
+	__u8 pad[5];
+};
+
+enum rp_socket_op {
+	RP_SOCK_CONNECT = 1,
+	RP_SOCK_CONNECTED = 2,
+	RP_SOCK_ACCEPT = 3,
+	RP_SOCK_LISTEN = 4,
+	RP_SOCK_CLOSE = 5,
+};
+
+struct rp_socket {
+	struct rp_head head;
+	__u64 cgroup_id;
+	__u64 duration_ns;
+	__u32 label;
+	__u32 pid;
+	__u8 local[16];
+	__u8 peer[16];
+	__u16 local_port;
+	__u16 peer_port;
+	__u8 op;
+	__u8 pad[3];
+	char comm[RP_COMM];
+};
+
+enum rp_dir {
+	RP_INGRESS = 0,
+	RP_EGRESS = 1,
+};
+
+enum rp_verdict {
+	RP_ALLOW = 0,
+	RP_LEARN = 1,
+	RP_VIOLATE = 2,
+	RP_DENY = 3,
+};
+
+enum rp_hook {
+	RP_HOOK_SOCK = 1,
+	RP_HOOK_PACKET = 2,
+};
+
+struct rp_net {
+	struct rp_head head;
+	__u32 label;
+	__u32 pid;
+	__u32 rule;
+	__u8 verdict;
+	__u8 dir;
+	__u8 proto;
+	__u8 hook;
+	__u8 local[16];
+	__u8 peer[16];
+	__u16 local_port;
+	__u16 peer_port;
+	__u32 pad;
+	char comm[RP_COMM];
+};
+
+struct rp_cgroup {
+	struct rp_head head;
+	__u64 id;
+	__u32 label;
+	__u32 path_len;
+	char path[RP_CGROUP_PATH];
+};
+
+/* ---- maps ---- */
+
+/* The only element of `config`. */
+struct rp_config {
+	__u32 host_mount_ns;
+	__u32 host_pid_ns;
+	__u32 host_root_dev;
+	__u32 self_pid;
+	__u8 hold;
+	__u8 host_events;
+	__u8 pad[6];
+};
+
+enum rp_label_flag {
+	/* Not a container: never hold its processes. */
+	RP_LABEL_IGNORED = 1,
+};
+
+/* `labels`: cgroup id to this. */
+struct rp_label {
+	__u32 label;
+	__u32 flags;
+};
+
+enum rp_state_flag {
+	/* Has run a program inside its container. */
+	RP_STATE_INSIDE = 1,
+};
+
+/* `task_state`: task storage of thread group leaders. */
+struct rp_state {
+	__u32 label;
+	__u32 flags;
+	__u32 uid;
+	__u32 euid;
+	__u64 caps;
+};
+
+enum rp_policy_flag {
+	RP_POLICY_DRIFT_KILL = 1,
+	RP_POLICY_DENY_LIST = 2,
+	RP_POLICY_QUARANTINE = 4,
+};
+
+/* `policies`: label to this. Replacing the element is the atomic swap. */
+struct rp_policy {
+	__u32 flags;
+	/* Set of network rules and of exec verdicts in force. */
+	__u32 set;
+	/* rp_verdict for flows that no rule matches. */
+	__u8 default_verdict;
+	__u8 pad[7];
+};
+
+/* `exec_verdicts` */
+struct rp_exec_key {
+	__u32 set;
+	__u32 dev;
+	__u64 ino;
+};
+
+/* `ports`, a trie: which class of rules holds for a port. */
+struct rp_port_key {
+	__u32 prefix_len;
+	__u32 set;
+	__u8 proto;
+	__u8 dir;
+	__u16 port_be;
+};
+
+#define RP_PORT_FIXED_BITS 48
+#define RP_CLASS_ANY 0
+#define RP_CLASS_TCP 1
+#define RP_CLASS_UDP 2
+#define RP_CLASS_ICMP 3
+#define RP_CLASS_SCTP 4
+#define RP_CLASS_FIRST 16
+
+/* `rules`, a trie: the first rule, in policy order, that holds for a peer. */
+struct rp_rule_key {
+	__u32 prefix_len;
+	__u32 set;
+	__u16 class;
+	__u8 dir;
+	__u8 pad;
+	__u8 peer[16];
+};
+
+#define RP_RULE_FIXED_BITS 64
+
+struct rp_rule {
+	/* Place in the policy; the lowest wins. */
+	__u32 rank;
+	__u32 rule;
+	__u8 verdict;
+	__u8 pad[3];
+};
+
+/* `flows` */
+struct rp_flow_key {
+	__u32 label;
+	__u16 local_port;
+	__u16 peer_port;
+	__u8 local[16];
+	__u8 peer[16];
+	__u8 proto;
+	__u8 pad[3];
+};
+
+enum rp_flow_flag {
+	RP_FLOW_CLOSED = 1,
+};
+
+struct rp_flow {
+	__u64 first_ns;
+	__u64 last_ns;
+	__u64 bytes_in;
+	__u64 bytes_out;
+	__u64 packets_in;
+	__u64 packets_out;
+	__u64 denied;
+	__u32 set;
+	__u32 rule;
+	__u8 verdict;
+	/* Who began it. */
+	__u8 dir;
+	__u8 flags;
+	__u8 pad[5];
+};
+
+/* `reported`: when a verdict on this was last told. */
+struct rp_report_key {
+	__u32 label;
+	__u16 port;
+	__u8 proto;
+	__u8 dir;
+	__u8 peer[16];
+};
+
+struct rp_report {
+	__u64 at_ns;
+	__u32 set;
+	__u32 pad;
+};
+
+/* `sockets`: socket storage. */
+struct rp_sock_state {
+	__u64 since_ns;
+	__u32 label;
+	__u32 pid;
+	char comm[RP_COMM];
+};
+
+/* Indices of `counters`, per CPU. */
+enum rp_counter {
+	RP_COUNT_EVENTS = 0,
+	RP_COUNT_EVENTS_DROPPED = 1,
+	RP_COUNT_CRITICAL = 2,
+	RP_COUNT_CRITICAL_DROPPED = 3,
+	RP_COUNT_KILLED = 4,
+	RP_COUNT_HELD = 5,
+	RP_COUNT_CONNECTS_DENIED = 6,
+	RP_COUNT_PACKETS_DROPPED = 7,
+	RP_COUNTERS = 8,
+};
+
+#endif

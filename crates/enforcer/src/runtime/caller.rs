@@ -1,0 +1,101 @@
+//! The name a waiting `execve` was called by: the applet of a multi-call binary.
+//!
+//! The kernel tells the file only, which is the same for every applet of busybox. The name is read
+//! from the caller's memory, which it can change meanwhile: so a name that is allowed here is
+//! judged again from the kernel's own copy once the exec has happened. Limits: 256 bytes.
+
+use std::{fs, fs::File, os::unix::fs::FileExt};
+
+const NAME_BYTES: usize = 256;
+const EXECVE: u64 = 59;
+const EXECVEAT: u64 = 322;
+const MULTI_CALL: &[&str] = &["busybox", "toybox", "coreutils", "uutils", "sbase-box", "ubase-box"];
+
+/// Whether a file serves many commands, chosen by the name it is called by.
+pub(crate) fn is_multi_call(path: &str) -> bool {
+    MULTI_CALL.contains(&base_name(path)) || base_name(path).starts_with("busybox.")
+}
+
+pub(crate) fn base_name(path: &str) -> &str {
+    path.trim_end_matches('/').rsplit('/').next().unwrap_or(path)
+}
+
+/// The command a file runs as: the applet for a multi-call binary, else its own name.
+pub(crate) fn command_name<'a>(path: &'a str, argv: &'a [String]) -> &'a str {
+    if !is_multi_call(path) {
+        return base_name(path);
+    }
+    let called = |n: usize| argv.get(n).map(|a| base_name(a.trim_start_matches('-')));
+    let Some(first) = called(0).filter(|n| !n.is_empty()) else { return base_name(path) };
+    if first != base_name(path) {
+        return first;
+    }
+    // `busybox nc …` is `nc`.
+    match called(1) {
+        Some(applet) if !applet.is_empty() && !argv[1].starts_with('-') => applet,
+        _ => first,
+    }
+}
+
+/// First two arguments of the exec a task waits in.
+pub(crate) fn pending_argv(tid: u32) -> Option<Vec<String>> {
+    let line = fs::read_to_string(format!("/proc/{tid}/syscall")).ok()?;
+    let mut words = line.split_ascii_whitespace();
+    let number: u64 = words.next()?.parse().ok()?;
+    let position = match number {
+        EXECVE => 1,
+        EXECVEAT => 2,
+        _ => return None,
+    };
+    let argv = u64::from_str_radix(words.nth(position)?.strip_prefix("0x")?, 16).ok()?;
+    let memory = File::open(format!("/proc/{tid}/mem")).ok()?;
+    let mut pointers = [0; 16];
+    memory.read_exact_at(&mut pointers, argv).ok()?;
+    let out: Vec<String> = pointers
+        .chunks_exact(8)
+        .map_while(|p| Some(u64::from_le_bytes(p.try_into().ok()?)).filter(|&p| p != 0))
+        .map_while(|pointer| text_at(&memory, pointer))
+        .collect();
+    (!out.is_empty()).then_some(out)
+}
+
+fn text_at(memory: &File, address: u64) -> Option<String> {
+    let mut bytes = [0; NAME_BYTES];
+    let mut length = memory.read_at(&mut bytes, address).unwrap_or(0);
+    if length == 0 {
+        // The text may end right before a page that is not there.
+        let to_edge = usize::try_from(4096 - address % 4096).ok()?.min(NAME_BYTES);
+        length = memory.read_at(&mut bytes[..to_edge], address).ok()?;
+    }
+    let text = bytes[..length].split(|&b| b == 0).next()?;
+    Some(String::from_utf8_lossy(text).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands() {
+        for (path, argv, name) in [
+            ("/usr/bin/nc", vec!["anything"], "nc"),
+            ("/bin/busybox", vec!["nc", "-l"], "nc"),
+            ("/bin/busybox", vec!["/usr/bin/nc"], "nc"),
+            ("/bin/busybox", vec!["-sh"], "sh"),
+            ("/bin/busybox", vec!["busybox", "nc"], "nc"),
+            ("/bin/busybox", vec!["/bin/busybox", "--list"], "busybox"),
+            ("/bin/busybox", vec!["busybox"], "busybox"),
+            ("/bin/busybox", vec![], "busybox"),
+            ("/bin/busybox", vec![""], "busybox"),
+        ] {
+            let argv: Vec<String> = argv.into_iter().map(str::to_owned).collect();
+            assert_eq!(command_name(path, &argv), name, "{path} {argv:?}");
+        }
+    }
+
+    #[test]
+    fn no_pending_exec_is_no_name() {
+        assert_eq!(pending_argv(std::process::id()), None);
+        assert_eq!(pending_argv(u32::MAX), None);
+    }
+}

@@ -1,0 +1,33 @@
+//! The kernel side: BPF programs, fanotify, procfs. The only crate with unsafe code.
+//!
+//! [`detect`] says what this node can do. [`Probe::start`] loads the programs of `bpf/`, attaches
+//! them and starts the threads; dropping it takes everything away again, and whatever a killed
+//! process leaves behind goes with its file descriptors. [`Control`] is the handle the rest of
+//! the enforcer holds.
+//!
+//! Order for a container: [`Control::attach_workload`], then [`Control::set_policy`], then
+//! [`Control::release`] if it was held. Label 0 is the host. Loopback traffic is never judged;
+//! a workload's own addresses are, so list them as allowed where they matter.
+
+pub mod procfs;
+
+mod config;
+mod control;
+mod detect;
+mod error;
+mod event;
+mod judge;
+mod policy;
+mod probe;
+
+pub use config::Config;
+pub use control::Control;
+pub use detect::{Capabilities, detect};
+pub use error::Error;
+pub use event::{
+    Cred, CredCause, Direction, Event, Exec, Exit, FileAct, FileId, FileOp, FirstExec, Flow, Fork,
+    KillReason, Killed, NetEvent, NetHook, Ring, Socket, SocketOp, Task,
+};
+pub use judge::{AllowAll, Ask, AskKind, Decision, Judge};
+pub use policy::{Attach, KernelPolicy, NetVerdict, ProtectedPath};
+pub use probe::Probe;

@@ -1,0 +1,46 @@
+//! Readers of /proc and of the cgroup tree, for what is already running.
+
+mod address;
+mod mount;
+mod process;
+
+pub use address::{InterfaceAddress, addresses};
+pub use mount::{Mount, mounts};
+pub use process::{
+    Process, Status, cgroup_id, cgroup_path, cgroup_pids, children, exe, process, processes,
+};
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+/// Longest /proc file that is read.
+const MAX_FILE: usize = 16 << 20;
+
+fn root(pid: u32) -> PathBuf {
+    PathBuf::from("/proc").join(pid.to_string())
+}
+
+/// Where cgroup v2 is mounted.
+pub fn cgroup2_mount() -> Option<PathBuf> {
+    let mounts = mounts(std::process::id()).ok()?;
+    mounts
+        .into_iter()
+        .find(|m| m.kind == "cgroup2" && m.root == Path::new("/"))
+        .map(|m| m.destination)
+}
+
+fn io_limited(path: &Path) -> io::Result<Vec<u8>> {
+    io_bounded(path, MAX_FILE).map(|(bytes, _)| bytes)
+}
+
+/// At most `limit` bytes, and whether there was more.
+fn io_bounded(path: &Path, limit: usize) -> io::Result<(Vec<u8>, bool)> {
+    let mut bytes = Vec::new();
+    let mut file = File::open(path)?;
+    file.by_ref().take(limit as u64).read_to_end(&mut bytes)?;
+    let more = bytes.len() == limit && file.read(&mut [0u8; 1]).unwrap_or(0) > 0;
+    Ok((bytes, more))
+}

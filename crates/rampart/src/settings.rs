@@ -1,0 +1,121 @@
+//! Settings of `rampart up`, each declared once: flag, environment variable, default and help.
+
+use clap::{Args, ValueEnum};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+/// Where things are kept when nothing else is said.
+pub(crate) const DEFAULT_DATA: &str = "/var/lib/rampart";
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct UpArgs {
+    /// Folder for the store, certificates and spool; made if it is not there
+    #[arg(long, env = "RAMPART_DATA", value_name = "DIR", default_value = DEFAULT_DATA)]
+    pub(crate) data: PathBuf,
+
+    /// Address of the REST API (HTTPS)
+    #[arg(long, env = "RAMPART_REST", value_name = "ADDR", default_value = "127.0.0.1:10443")]
+    pub(crate) rest: SocketAddr,
+
+    /// Address of the web console (HTTPS)
+    #[arg(long, env = "RAMPART_CONSOLE", value_name = "ADDR", default_value = "127.0.0.1:8443")]
+    pub(crate) console: SocketAddr,
+
+    /// Do not serve the console
+    #[arg(long, env = "RAMPART_NO_CONSOLE")]
+    pub(crate) no_console: bool,
+
+    /// Do not watch or enforce on this machine: controller and console only
+    #[arg(long, env = "RAMPART_NO_ENFORCER")]
+    pub(crate) no_enforcer: bool,
+
+    /// First password of `admin`, for automation; without it a random one is printed once and
+    /// must be changed at first login
+    #[arg(long, env = "RAMPART_BOOTSTRAP_PASSWORD", value_name = "PASSWORD", hide_env_values = true)]
+    pub(crate) bootstrap_password: Option<String>,
+
+    /// Extra names and addresses for the server certificate, such as the host's public name
+    #[arg(long, env = "RAMPART_TLS_NAMES", value_name = "NAME,…", value_delimiter = ',')]
+    pub(crate) tls_names: Vec<String>,
+
+    /// Sockets of container runtimes; found by themselves when not given
+    #[arg(long, env = "RAMPART_RUNTIME_SOCKETS", value_name = "PATH,…", value_delimiter = ',')]
+    pub(crate) runtime_sockets: Vec<PathBuf>,
+
+    /// Hold a new container's first process until its policy is in force
+    #[arg(long, env = "RAMPART_HOLD", value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
+    pub(crate) hold: bool,
+
+    /// How long a held process or a permission question may wait, in milliseconds
+    #[arg(long, env = "RAMPART_HOLD_DEADLINE_MS", value_name = "MS", default_value_t = 2000)]
+    pub(crate) hold_deadline_ms: u64,
+
+    /// What happens to an act that could not be judged in time
+    #[arg(long, env = "RAMPART_FAIL_MODE", value_enum, default_value_t = FailMode::Open)]
+    pub(crate) fail_mode: FailMode,
+
+    /// Size of the kernel event ring, in MiB (a power of two)
+    #[arg(long, env = "RAMPART_RING_MIB", value_name = "MIB", default_value_t = 16)]
+    pub(crate) ring_mib: u32,
+
+    /// What to log: a level, or `target=level,…`
+    #[arg(long, env = "RAMPART_LOG", value_name = "FILTER", default_value = "info")]
+    pub(crate) log: String,
+
+    /// How to log
+    #[arg(long, env = "RAMPART_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub(crate) log_format: LogFormat,
+}
+
+impl UpArgs {
+    pub(crate) fn hold_deadline(&self) -> Duration {
+        Duration::from_millis(self.hold_deadline_ms)
+    }
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FailMode {
+    /// Let it pass, count it and raise an alarm
+    Open,
+    /// Refuse it
+    Closed,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+/// How a client command reaches a controller.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ServerArgs {
+    /// Controller's REST address
+    #[arg(long, env = "RAMPART_SERVER", value_name = "URL", default_value = "https://127.0.0.1:10443", global = true)]
+    pub(crate) server: String,
+
+    /// Certificate authority to trust (PEM); the all-in-one's own by default
+    #[arg(long, env = "RAMPART_CA", value_name = "FILE", global = true)]
+    pub(crate) ca: Option<PathBuf>,
+
+    /// Accept any server certificate
+    #[arg(long, env = "RAMPART_INSECURE", global = true)]
+    pub(crate) insecure: bool,
+
+    /// User name, where no session was kept by `rampart login`
+    #[arg(long, env = "RAMPART_USER", value_name = "NAME", global = true)]
+    pub(crate) user: Option<String>,
+
+    /// Password of that user
+    #[arg(long, env = "RAMPART_PASSWORD", value_name = "PASSWORD", hide_env_values = true, global = true)]
+    pub(crate) password: Option<String>,
+
+    /// How to print
+    #[arg(long, short, value_enum, default_value_t = Output::Table, global = true)]
+    pub(crate) output: Output,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Output {
+    Table,
+    Json,
+}

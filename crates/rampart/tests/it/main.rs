@@ -1,0 +1,10 @@
+//! The whole product, as a user runs it: the real binary, real containers, real kernel.
+//!
+//! Tests of the node need root and kernel BTF and say so when they skip. They run one at a time:
+//! each starts a `rampart up` that watches the whole machine.
+
+mod attacks;
+mod browser;
+mod crash;
+mod harness;
+mod start;

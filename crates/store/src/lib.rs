@@ -1,0 +1,19 @@
+//! Configuration store and event log: ports, SQLite and memory implementations.
+//!
+//! [`Store`] keeps configuration (get, list, compare-and-swap, watch); [`EventLog`] keeps events
+//! (append, query, retain). [`sqlite::Sqlite`] is both in one file; [`memory::Memory`] is both
+//! without one, and the model the other implementations are tested against.
+
+pub mod error;
+pub mod facet;
+pub mod kv;
+pub mod log;
+pub mod memory;
+
+mod filter;
+mod watch;
+
+pub use error::StoreError;
+pub use futures::stream::BoxStream;
+pub use kv::{Change, Condition, Entry, Listing, Revision, Store, Txn};
+pub use log::{Cursor, EventLog, FieldFilter, FilterOp, LogPage, LogQuery, Retention, SortKey};
