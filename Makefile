@@ -57,6 +57,18 @@ bench: build ## event rate, exec and open overhead, memory, time to enforced, ev
 	@scripts/setup.sh bench
 	scripts/bench.sh
 
+vm: ## the kernel tests on stock Debian kernels 6.1 and 6.12 in QEMU
+	@scripts/setup.sh build vm
+	scripts/vm.sh 6.1 6.12
+
+fuzz: ## fuzz every parser for SECONDS each (default 60)
+	@scripts/setup.sh build
+	scripts/fuzz.sh $(or $(SECONDS_EACH),60)
+
+conformance: ## the REST contract against the reference, where it is present
+	@scripts/setup.sh build
+	cargo test --locked -p rampart-controller --test it -- --nocapture
+
 clean: ## remove build output
 	cargo clean
 	rm -rf ui/dist ui/node_modules

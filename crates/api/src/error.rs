@@ -84,7 +84,10 @@ table! {
 impl ErrorKind {
     /// The table's line; the table is complete, which a test proves.
     pub fn line(self) -> &'static ErrorLine {
-        ERRORS.iter().find(|line| line.kind == self).unwrap_or(&ERRORS[ERRORS.len() - 1])
+        ERRORS
+            .iter()
+            .find(|line| line.kind == self)
+            .unwrap_or(&ERRORS[ERRORS.len() - 1])
     }
 }
 
@@ -123,10 +126,31 @@ mod tests {
         use ErrorKind::*;
         // The match makes the compiler name a kind that was added without thought for this test.
         let all = [
-            UnknownPath, MethodNotAllowed, Unauthorized, OperationNotAllowed, TooManySessions,
-            TooManyRequests, InvalidRequest, BodyTooLarge, NotFound, StoreWrite, StoreRead, Timeout,
-            NotEnoughFilter, DuplicateName, WeakPassword, InvalidName, InUse, Changed,
-            NodeUnreachable, NotRunning, Denied, ReadOnly, Blocked, PasswordExpired, Internal,
+            UnknownPath,
+            MethodNotAllowed,
+            Unauthorized,
+            OperationNotAllowed,
+            TooManySessions,
+            TooManyRequests,
+            InvalidRequest,
+            BodyTooLarge,
+            NotFound,
+            StoreWrite,
+            StoreRead,
+            Timeout,
+            NotEnoughFilter,
+            DuplicateName,
+            WeakPassword,
+            InvalidName,
+            InUse,
+            Changed,
+            NodeUnreachable,
+            NotRunning,
+            Denied,
+            ReadOnly,
+            Blocked,
+            PasswordExpired,
+            Internal,
         ];
         assert_eq!(all.len(), ERRORS.len());
         for kind in all {
@@ -146,7 +170,11 @@ mod tests {
             (ErrorKind::Denied, 403, 25),
             (ErrorKind::Blocked, 401, 47),
         ] {
-            assert_eq!((kind.line().status, kind.line().code), (status, code), "{kind:?}");
+            assert_eq!(
+                (kind.line().status, kind.line().code),
+                (status, code),
+                "{kind:?}"
+            );
         }
     }
 }

@@ -20,7 +20,11 @@ pub enum QueryError {
     #[error("`{0}` is not percent-encoded UTF-8")]
     Encoding(String),
     #[error("`{key}={value}`: expected {expected}")]
-    Value { key: String, value: String, expected: &'static str },
+    Value {
+        key: String,
+        value: String,
+        expected: &'static str,
+    },
     #[error("no field `{field}` to filter or sort by; there are: {known}")]
     Field { field: String, known: String },
 }
@@ -111,7 +115,10 @@ impl ListQuery {
             _ => match (key.strip_prefix("f_"), key.strip_prefix("s_")) {
                 (Some(field), _) if !field.is_empty() => self.filters.push(filter(field, &value)),
                 (_, Some(field)) if !field.is_empty() => {
-                    self.sorts.push(Sort { field: field.to_owned(), ascending: ascending(&key, &value)? });
+                    self.sorts.push(Sort {
+                        field: field.to_owned(),
+                        ascending: ascending(&key, &value)?,
+                    });
                 }
                 _ => self.other.push((key, value)),
             },
@@ -120,53 +127,77 @@ impl ListQuery {
     }
 
     pub fn other(&self, key: &str) -> Option<&str> {
-        self.other.iter().find(|(k, _)| k == key).map(|(_, value)| value.as_str())
+        self.other
+            .iter()
+            .find(|(k, _)| k == key)
+            .map(|(_, value)| value.as_str())
     }
 
     /// Takes a filter out, for endpoints that answer it themselves.
     pub fn take_filter(&mut self, field: &str) -> Option<Filter> {
-        let at = self.filters.iter().position(|filter| filter.field == field)?;
+        let at = self
+            .filters
+            .iter()
+            .position(|filter| filter.field == field)?;
         Some(self.filters.remove(at))
     }
 
-    /// The rows that pass, in order, of the page asked for. `known` are the rows' fields; a dot
-    /// leads into an object (`labels.app`), and the fields of an object of the row may be named
-    /// without it, as in NeuVector's nested v2 answers.
-    pub fn apply(&self, mut rows: Vec<Value>, known: &BTreeSet<String>) -> Result<Vec<Value>, QueryError> {
-        for field in self.filters.iter().map(|f| &f.field).chain(self.sorts.iter().map(|s| &s.field)) {
+    /// Whether rows must be looked at, and not only counted.
+    pub fn reads_rows(&self) -> bool {
+        !self.filters.is_empty() || !self.sorts.is_empty()
+    }
+
+    /// Places of the rows that pass, in order, of the page asked for. `known` are the rows'
+    /// fields; a dot leads into an object (`labels.app`), and the fields of an object of the row
+    /// may be named without it, as in NeuVector's nested v2 answers.
+    pub fn select(
+        &self,
+        rows: &[Value],
+        known: &BTreeSet<String>,
+    ) -> Result<Vec<usize>, QueryError> {
+        let filtered = self.filters.iter().map(|f| &f.field);
+        for field in filtered.chain(self.sorts.iter().map(|s| &s.field)) {
             let head = field.split('.').next().unwrap_or_default();
             if !known.contains(head) {
                 let known: Vec<&str> = known.iter().map(String::as_str).collect();
-                return Err(QueryError::Field { field: field.clone(), known: known.join(", ") });
+                return Err(QueryError::Field {
+                    field: field.clone(),
+                    known: known.join(", "),
+                });
             }
         }
-        for filter in &self.filters {
-            let mut failure = None;
-            rows.retain(|row| match field(row, &filter.field).map_or(Ok(false), |v| matches(v, filter)) {
-                Ok(pass) => pass,
-                Err(error) => {
-                    failure.get_or_insert(error);
-                    false
-                }
-            });
-            if let Some(error) = failure {
-                return Err(error);
+        let mut places = Vec::new();
+        for (place, row) in rows.iter().enumerate() {
+            if self.passes(row)? {
+                places.push(place);
             }
         }
         if !self.sorts.is_empty() {
-            rows.sort_by(|a, b| self.compare(a, b));
+            places.sort_by(|a, b| self.compare(&rows[*a], &rows[*b]));
         }
-        let page = self.page(rows.len());
-        rows.truncate(page.end);
-        rows.drain(..page.start);
-        Ok(rows)
+        Ok(places[self.page(places.len())].to_vec())
+    }
+
+    fn passes(&self, row: &Value) -> Result<bool, QueryError> {
+        for filter in &self.filters {
+            match field(row, &filter.field) {
+                Some(value) if matches(value, filter)? => {}
+                None if matches!(filter.op, Op::Neq | Op::NotIn) => {}
+                _ => return Ok(false),
+            }
+        }
+        Ok(true)
     }
 
     fn compare(&self, a: &Value, b: &Value) -> Ordering {
         self.sorts.iter().fold(Ordering::Equal, |order, sort| {
             order.then_with(|| {
                 let order = compare(field(a, &sort.field), field(b, &sort.field));
-                if sort.ascending { order } else { order.reverse() }
+                if sort.ascending {
+                    order
+                } else {
+                    order.reverse()
+                }
             })
         })
     }
@@ -199,19 +230,29 @@ fn decode(text: &str) -> Result<Cow<'_, str>, QueryError> {
         bytes.push(match byte {
             b'+' => b' ',
             b'%' => {
-                let mut digit = || rest.next().and_then(|d| char::from(d).to_digit(16)).ok_or_else(wrong);
+                let mut digit = || {
+                    rest.next()
+                        .and_then(|d| char::from(d).to_digit(16))
+                        .ok_or_else(wrong)
+                };
                 let value = digit()? * 16 + digit()?;
                 u8::try_from(value).map_err(|_| wrong())?
             }
             other => other,
         });
     }
-    String::from_utf8(bytes).map(Cow::Owned).map_err(|_| wrong())
+    String::from_utf8(bytes)
+        .map(Cow::Owned)
+        .map_err(|_| wrong())
 }
 
 fn bad(key: &str, value: &str, expected: &'static str) -> QueryError {
     let value = value.chars().take(64).collect();
-    QueryError::Value { key: key.to_owned(), value, expected }
+    QueryError::Value {
+        key: key.to_owned(),
+        value,
+        expected,
+    }
 }
 
 fn number<T: std::str::FromStr>(key: &str, value: &str) -> Result<T, QueryError> {
@@ -237,10 +278,17 @@ fn ascending(key: &str, value: &str) -> Result<bool, QueryError> {
 
 fn filter(field: &str, value: &str) -> Filter {
     let split = value.split_once(',').and_then(|(op, rest)| {
-        Op::ALL.iter().find(|(name, _)| *name == op).map(|(_, op)| (*op, rest))
+        Op::ALL
+            .iter()
+            .find(|(name, _)| *name == op)
+            .map(|(_, op)| (*op, rest))
     });
     let (op, value) = split.unwrap_or((Op::Eq, value));
-    Filter { field: field.to_owned(), op, value: value.to_owned() }
+    Filter {
+        field: field.to_owned(),
+        op,
+        value: value.to_owned(),
+    }
 }
 
 /// A field of a row: its own, one by dotted path, or one of an object in it.
@@ -251,7 +299,10 @@ fn field<'v>(row: &'v Value, name: &str) -> Option<&'v Value> {
     if let Some((head, rest)) = name.split_once('.') {
         return field(row, head).and_then(|value| value.get(rest).or_else(|| field(value, rest)));
     }
-    row.as_object()?.values().filter(|v| v.is_object()).find_map(|object| object.get(name))
+    row.as_object()?
+        .values()
+        .filter(|v| v.is_object())
+        .find_map(|object| object.get(name))
 }
 
 fn matches(value: &Value, filter: &Filter) -> Result<bool, QueryError> {
@@ -264,7 +315,11 @@ fn matches(value: &Value, filter: &Filter) -> Result<bool, QueryError> {
             let wanted = || filter.value.parse::<f64>().map_err(|_| wrong("a number"));
             match filter.op {
                 Op::In | Op::NotIn => {
-                    let any = filter.value.split('|').filter_map(|v| v.parse::<f64>().ok()).any(|v| v == number);
+                    let any = filter
+                        .value
+                        .split('|')
+                        .filter_map(|v| v.parse::<f64>().ok())
+                        .any(|v| v == number);
                     Ok(any == (filter.op == Op::In))
                 }
                 Op::Prefix => Err(wrong("an operator that numbers know")),
@@ -272,7 +327,8 @@ fn matches(value: &Value, filter: &Filter) -> Result<bool, QueryError> {
             }
         }
         Value::Bool(flag) => {
-            let wanted = boolean(&filter.field, &filter.value).map_err(|_| wrong("true or false"))?;
+            let wanted =
+                boolean(&filter.field, &filter.value).map_err(|_| wrong("true or false"))?;
             match filter.op {
                 Op::In | Op::NotIn | Op::Prefix => Err(wrong("an operator that booleans know")),
                 op => Ok(test_order(op, flag.cmp(&wanted))),
@@ -317,11 +373,14 @@ fn test_order(op: Op, order: Ordering) -> bool {
 fn compare(a: Option<&Value>, b: Option<&Value>) -> Ordering {
     match (a, b) {
         (Some(Value::String(a)), Some(Value::String(b))) => a.cmp(b),
-        (Some(Value::Number(a)), Some(Value::Number(b))) => {
-            a.as_f64().unwrap_or_default().total_cmp(&b.as_f64().unwrap_or_default())
-        }
+        (Some(Value::Number(a)), Some(Value::Number(b))) => a
+            .as_f64()
+            .unwrap_or_default()
+            .total_cmp(&b.as_f64().unwrap_or_default()),
         (Some(Value::Bool(a)), Some(Value::Bool(b))) => a.cmp(b),
-        (a, b) => a.is_some_and(|v| !v.is_null()).cmp(&b.is_some_and(|v| !v.is_null())),
+        (a, b) => a
+            .is_some_and(|v| !v.is_null())
+            .cmp(&b.is_some_and(|v| !v.is_null())),
     }
 }
 
@@ -340,15 +399,27 @@ mod tests {
     }
 
     fn known() -> BTreeSet<String> {
-        ["name", "n", "on", "apps", "labels", "domain"].map(str::to_owned).into()
+        ["name", "n", "on", "apps", "labels", "domain"]
+            .map(str::to_owned)
+            .into()
     }
 
     /// Names of the rows a query gives, joined by `;`, or its error.
     fn check(query: &str, expected: &str) {
-        let got = ListQuery::parse(query).and_then(|q| q.apply(rows(), &known())).map(|rows| {
-            rows.iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>().join(";")
+        let rows = rows();
+        let got = ListQuery::parse(query).and_then(|q| q.select(&rows, &known()));
+        let got = got.map(|places| {
+            let names: Vec<&str> = places
+                .iter()
+                .map(|i| rows[*i]["name"].as_str().unwrap())
+                .collect();
+            names.join(";")
         });
-        assert_eq!(got.unwrap_or_else(|error| error.to_string()), expected, "{query}");
+        assert_eq!(
+            got.unwrap_or_else(|error| error.to_string()),
+            expected,
+            "{query}"
+        );
     }
 
     #[test]
@@ -389,19 +460,28 @@ mod tests {
         check("start=x", "`start=x`: expected a whole number");
         check("limit=-1", "`limit=-1`: expected a whole number");
         check("brief=perhaps", "`brief=perhaps`: expected true or false");
-        check("f_nam=web", "no field `nam` to filter or sort by; there are: apps, domain, labels, n, name, on");
+        check(
+            "f_nam=web",
+            "no field `nam` to filter or sort by; there are: apps, domain, labels, n, name, on",
+        );
         check("f_name=%ff", "`%ff` is not percent-encoded UTF-8");
         check("f_name=%zz", "`%zz` is not percent-encoded UTF-8");
-        check("f_labels=x", "`f_labels=x`: expected a field that is not an object");
+        check(
+            "f_labels=x",
+            "`f_labels=x`: expected a field that is not an object",
+        );
         check(&"f_name=a&".repeat(33), "more than 32 filters and sorts");
-        check(&format!("f_name={}", "a".repeat(9000)), "the query is longer than 8192 bytes");
+        check(
+            &format!("f_name={}", "a".repeat(9000)),
+            "the query is longer than 8192 bytes",
+        );
     }
 
     proptest! {
         #[test]
         fn no_query_panics_and_pages_stay_inside(text in "[a-z_=&%,|0-9+.-]{0,200}", start in any::<i64>(), limit in any::<u64>(), len in 0usize..50) {
             if let Ok(query) = ListQuery::parse(&text) {
-                let _ = query.apply(rows(), &known());
+                let _ = query.select(&rows(), &known());
             }
             let page = ListQuery { start, limit, ..ListQuery::default() }.page(len);
             prop_assert!(page.start <= page.end && page.end <= len);

@@ -10,7 +10,11 @@ const MAX_ENTRIES: usize = 1024;
 const MAX_TEXT: usize = 16 << 10;
 
 pub(crate) fn text(value: &Value, pointer: &str) -> String {
-    value.pointer(pointer).and_then(Value::as_str).map(clip).unwrap_or_default()
+    value
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .map(clip)
+        .unwrap_or_default()
 }
 
 pub(crate) fn uint(value: &Value, pointer: &str) -> u64 {
@@ -22,7 +26,10 @@ pub(crate) fn int(value: &Value, pointer: &str) -> i64 {
 }
 
 pub(crate) fn flag(value: &Value, pointer: &str) -> bool {
-    value.pointer(pointer).and_then(Value::as_bool).unwrap_or(false)
+    value
+        .pointer(pointer)
+        .and_then(Value::as_bool)
+        .unwrap_or(false)
 }
 
 /// A pid, or 0 where there is none.
@@ -31,11 +38,19 @@ pub(crate) fn pid(value: &Value, pointer: &str) -> u32 {
 }
 
 pub(crate) fn list<'a>(value: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> {
-    value.pointer(pointer).and_then(Value::as_array).into_iter().flatten().take(MAX_ENTRIES)
+    value
+        .pointer(pointer)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .take(MAX_ENTRIES)
 }
 
 pub(crate) fn texts(value: &Value, pointer: &str) -> Vec<String> {
-    list(value, pointer).filter_map(Value::as_str).map(clip).collect()
+    list(value, pointer)
+        .filter_map(Value::as_str)
+        .map(clip)
+        .collect()
 }
 
 pub(crate) fn map(value: &Value, pointer: &str) -> BTreeMap<String, String> {
@@ -48,12 +63,19 @@ pub(crate) fn entries<'a>(
     value: &'a Value,
     pointer: &str,
 ) -> impl Iterator<Item = (&'a String, &'a Value)> {
-    value.pointer(pointer).and_then(Value::as_object).into_iter().flatten().take(MAX_ENTRIES)
+    value
+        .pointer(pointer)
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+        .take(MAX_ENTRIES)
 }
 
 /// At most 16 KiB, cut at a character.
 pub(crate) fn clip(text: &str) -> String {
-    text.get(..text.floor_char_boundary(MAX_TEXT)).unwrap_or(text).to_owned()
+    text.get(..text.floor_char_boundary(MAX_TEXT))
+        .unwrap_or(text)
+        .to_owned()
 }
 
 #[cfg(test)]
@@ -63,7 +85,8 @@ mod tests {
 
     #[test]
     fn odd_types_are_empty() {
-        let v = json!({"a": 5, "b": {"c": "x"}, "l": ["y", 3, "z"], "m": {"k": "v", "n": 1}, "p": -3});
+        let v =
+            json!({"a": 5, "b": {"c": "x"}, "l": ["y", 3, "z"], "m": {"k": "v", "n": 1}, "p": -3});
         assert_eq!(text(&v, "/a"), "");
         assert_eq!(text(&v, "/b/c"), "x");
         assert_eq!(uint(&v, "/b"), 0);

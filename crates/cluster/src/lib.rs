@@ -13,6 +13,8 @@
 mod cgroup;
 mod diagnostics;
 mod discovery;
+#[doc(hidden)]
+pub mod fuzz;
 mod inventory;
 mod json;
 mod local;

@@ -36,7 +36,10 @@ fn machine_id(root: &Path, proc: &Path, name: &str) -> NodeId {
         root.join("var/lib/dbus/machine-id"),
         proc.join("sys/kernel/random/boot_id"),
     ];
-    let id = files.iter().map(|f| line(f)).find(|id| id.len() >= 32 && id != "uninitialized");
+    let id = files
+        .iter()
+        .map(|f| line(f))
+        .find(|id| id.len() >= 32 && id != "uninitialized");
     NodeId::new(id.unwrap_or_else(|| name.to_owned()))
 }
 
@@ -60,10 +63,14 @@ fn memory_bytes(meminfo: &str) -> u64 {
 
 fn os_name(os_release: &str) -> String {
     let value = |key: &str| {
-        let line = os_release.lines().find_map(|l| l.strip_prefix(key)?.strip_prefix('='))?;
+        let line = os_release
+            .lines()
+            .find_map(|l| l.strip_prefix(key)?.strip_prefix('='))?;
         Some(line.trim().trim_matches(['"', '\'']).to_owned())
     };
-    value("PRETTY_NAME").or_else(|| value("NAME")).unwrap_or_else(|| "Linux".to_owned())
+    value("PRETTY_NAME")
+        .or_else(|| value("NAME"))
+        .unwrap_or_else(|| "Linux".to_owned())
 }
 
 #[cfg(test)]

@@ -58,10 +58,17 @@ fn standalone_service(workload: &Workload) -> String {
     }
     let name = workload.name.as_str();
     let image = image_base(&workload.image);
-    if (is_generated(name) || name == workload.id.as_str()) && !image.is_empty() && !is_word_id(workload) {
+    if (is_generated(name) || name == workload.id.as_str())
+        && !image.is_empty()
+        && !is_word_id(workload)
+    {
         return image.to_owned();
     }
-    if name.is_empty() { workload.id.short().to_owned() } else { name.to_owned() }
+    if name.is_empty() {
+        workload.id.short().to_owned()
+    } else {
+        name.to_owned()
+    }
 }
 
 /// Plain runc has no names: its ids are words that a human chose.
@@ -70,7 +77,10 @@ fn is_word_id(workload: &Workload) -> bool {
 }
 
 fn first_label<'a>(labels: &'a BTreeMap<String, String>, keys: &[&str]) -> Option<&'a str> {
-    keys.iter().find_map(|k| labels.get(*k)).map(String::as_str).filter(|v| !v.is_empty())
+    keys.iter()
+        .find_map(|k| labels.get(*k))
+        .map(String::as_str)
+        .filter(|v| !v.is_empty())
 }
 
 /// The pod's owner: by the hash labels controllers set, else by the shape of the name.
@@ -83,7 +93,9 @@ fn owner(pod: &Pod, labels: &BTreeMap<String, String>, node_name: &str) -> Strin
     }
     if let Some(hash) = labels.get("pod-template-hash")
         && let Some((head, _)) = name.rsplit_once('-')
-        && let Some(owner) = head.strip_suffix(hash.as_str()).and_then(|o| o.strip_suffix('-'))
+        && let Some(owner) = head
+            .strip_suffix(hash.as_str())
+            .and_then(|o| o.strip_suffix('-'))
     {
         return owner.to_owned();
     }
@@ -93,7 +105,9 @@ fn owner(pod: &Pod, labels: &BTreeMap<String, String>, node_name: &str) -> Strin
         return owner.to_owned();
     }
     // A static pod has its node's name behind its own.
-    if let Some(owner) = name.strip_suffix(node_name).and_then(|o| o.strip_suffix('-'))
+    if let Some(owner) = name
+        .strip_suffix(node_name)
+        .and_then(|o| o.strip_suffix('-'))
         && !node_name.is_empty()
     {
         return owner.to_owned();
@@ -102,7 +116,9 @@ fn owner(pod: &Pod, labels: &BTreeMap<String, String>, node_name: &str) -> Strin
 }
 
 fn strip_by_shape(name: &str) -> &str {
-    let Some((head, last)) = name.rsplit_once('-') else { return name };
+    let Some((head, last)) = name.rsplit_once('-') else {
+        return name;
+    };
     if last.bytes().all(|b| b.is_ascii_digit()) && last.len() <= 4 && !last.is_empty() {
         return head;
     }
@@ -111,7 +127,11 @@ fn strip_by_shape(name: &str) -> &str {
     }
     match head.rsplit_once('-') {
         // Deployment: `name-<template hash>-<random>`.
-        Some((owner, hash)) if is_random(hash, 8..=10) && hash.bytes().any(|b| b.is_ascii_digit()) => owner,
+        Some((owner, hash))
+            if is_random(hash, 8..=10) && hash.bytes().any(|b| b.is_ascii_digit()) =>
+        {
+            owner
+        }
         Some(_) => strip_schedule(head),
         None => head,
     }
@@ -135,7 +155,11 @@ fn image_base(image: &str) -> &str {
     if image.starts_with("sha256:") || is_hex_id(image) {
         return "";
     }
-    let last = image.trim_end_matches('/').rsplit('/').next().unwrap_or(image);
+    let last = image
+        .trim_end_matches('/')
+        .rsplit('/')
+        .next()
+        .unwrap_or(image);
     last.split(':').next().unwrap_or(last)
 }
 
@@ -144,7 +168,9 @@ fn is_generated(name: &str) -> bool {
     if name.is_empty() || is_hex_id(name) {
         return true;
     }
-    let Some((left, right)) = name.split_once('_') else { return false };
+    let Some((left, right)) = name.split_once('_') else {
+        return false;
+    };
     let word = |w: &str| w.len() >= 3 && w.bytes().all(|b| b.is_ascii_lowercase());
     word(left) && word(right.trim_end_matches(|c: char| c.is_ascii_digit()))
 }
@@ -176,7 +202,11 @@ mod tests {
     #[test]
     fn pods() {
         for (name, label_text, service) in [
-            ("web-6d4cf56db6-x7k2p", "pod-template-hash=6d4cf56db6", "web"),
+            (
+                "web-6d4cf56db6-x7k2p",
+                "pod-template-hash=6d4cf56db6",
+                "web",
+            ),
             ("web-6d4cf56db6-x7k2p", "", "web"),
             ("a-b-c-7f89bd8c9d-zz5vw", "", "a-b-c"),
             ("db-0", "statefulset.kubernetes.io/pod-name=db-0", "db"),
@@ -184,20 +214,35 @@ mod tests {
             ("agent-x7k2p", "controller-revision-hash=5d4f", "agent"),
             ("kube-proxy-x7k2p", "", "kube-proxy"),
             ("backup-28501440-x7k2p", "", "backup"),
-            ("backup-28501440-x7k2p", "job-name=backup-28501440", "backup"),
-            ("migrate-x7k2p", "batch.kubernetes.io/job-name=migrate", "migrate"),
+            (
+                "backup-28501440-x7k2p",
+                "job-name=backup-28501440",
+                "backup",
+            ),
+            (
+                "migrate-x7k2p",
+                "batch.kubernetes.io/job-name=migrate",
+                "migrate",
+            ),
             ("etcd-node1", "", "etcd"),
             ("toolbox", "", "toolbox"),
             ("my-shell", "", "my-shell"),
             ("data-loader", "", "data-loader"),
         ] {
             let workload = Workload {
-                pod: Some(Pod { name: name.into(), namespace: "shop".into(), ..Pod::default() }),
+                pod: Some(Pod {
+                    name: name.into(),
+                    namespace: "shop".into(),
+                    ..Pod::default()
+                }),
                 labels: labels(label_text),
                 node_name: "node1".into(),
                 ..Workload::default()
             };
-            let expected = Identity { service: service.into(), domain: "shop".into() };
+            let expected = Identity {
+                service: service.into(),
+                domain: "shop".into(),
+            };
             assert_eq!(identity(&workload), expected, "{name} {label_text}");
         }
     }
@@ -223,7 +268,13 @@ mod tests {
             ("x", "nginx", "rampart.service=front", "front", ""),
             ("x", "nginx", "app=front rampart.domain=dev", "front", "dev"),
             ("web", "nginx", "", "web", ""),
-            ("quirky_hopper", "registry.example:5000/team/api:2.1", "", "api", ""),
+            (
+                "quirky_hopper",
+                "registry.example:5000/team/api:2.1",
+                "",
+                "api",
+                "",
+            ),
             ("quirky_hopper3", "team/api@sha256:00", "", "api", ""),
             (ID, "docker.io/library/busybox:latest", "", "busybox", ""),
             (ID, "", "", ID, ""),
@@ -238,7 +289,10 @@ mod tests {
                 labels: labels(label_text),
                 ..Workload::default()
             };
-            let expected = Identity { service: service.into(), domain: domain.into() };
+            let expected = Identity {
+                service: service.into(),
+                domain: domain.into(),
+            };
             assert_eq!(identity(&workload), expected, "{name} {image} {label_text}");
         }
     }

@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod app;
+pub mod auth;
 pub mod error;
 pub mod reconcile;
 

@@ -29,7 +29,7 @@ pub enum Report {
 }
 
 /// To the enforcer: all it needs to decide alone.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PolicySnapshot {
     /// Grows with every change.
     pub revision: u64,

@@ -19,7 +19,7 @@ pub mod process;
 pub mod promotion;
 pub mod selector;
 
-pub use compile::{Engine, WorkloadPolicy, compile};
+pub use compile::{Engine, Identity, Peer, WorkloadPolicy, compile};
 pub use file::{FileAsk, FileVerdict};
 pub use network::{Direction, NetCell, NetPolicy, NetVerdict};
 pub use process::{ProcessAsk, ProcessVerdict, Reason};

@@ -41,7 +41,8 @@ pub fn bounds<R: AsRef<NetworkRule>>(rules: &[R], source: ConfigSource) -> (usiz
 }
 
 /// Where a rule goes that is to come `after` another: `Some(0)` is the head of its block, `None`
-/// its tail. `Err` if there is no such rule or it is of another block.
+/// the end of the rules of its source there, so that a user's rule comes before the learned ones
+/// unless the user moved those. `Err` if there is no such rule or it is of another block.
 pub fn position<R: AsRef<NetworkRule>>(
     rules: &[R],
     source: ConfigSource,
@@ -50,7 +51,12 @@ pub fn position<R: AsRef<NetworkRule>>(
     let (start, end) = bounds(rules, source);
     match after {
         Some(0) => Ok(start),
-        None => Ok(end),
+        None if source == ConfigSource::Learned => Ok(end),
+        None => {
+            let own = rules.get(start..end).unwrap_or_default();
+            let last = own.iter().rposition(|r| r.as_ref().id.source() == source);
+            Ok(last.map_or(start, |last| start + last + 1))
+        }
         Some(id) => {
             let at = rules
                 .iter()
@@ -88,6 +94,7 @@ mod tests {
         };
         check(ConfigSource::User, Some(0), Some(3));
         check(ConfigSource::User, None, Some(6));
+        check(ConfigSource::Learned, None, Some(6));
         check(ConfigSource::User, Some(5), Some(4));
         check(ConfigSource::User, Some(10_000), Some(5));
         check(ConfigSource::User, Some(110_001), Some(3));
@@ -97,6 +104,9 @@ mod tests {
         check(ConfigSource::Federal, None, Some(1));
         check(ConfigSource::Federal, Some(5), None);
         assert_eq!(position(&list(&[]), ConfigSource::User, None), Ok(0));
+        let learned_last = list(&[110_000, 5, 10_000, 10_001]);
+        assert_eq!(position(&learned_last, ConfigSource::User, None), Ok(2));
+        assert_eq!(position(&list(&[110_000, 10_000]), ConfigSource::User, None), Ok(1));
     }
 
     #[test]

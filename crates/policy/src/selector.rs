@@ -6,7 +6,8 @@
 //! Limits: 64 KiB for a compiled pattern; a pattern that does not compile matches nothing.
 
 use ipnet::{IpNet, Ipv4Net, Ipv4Subnets, Ipv6Net, Ipv6Subnets};
-use rampart_model::{Criterion, CriterionOp, Workload};
+use crate::group;
+use rampart_model::{Criterion, CriterionOp, Group, GroupKind, GroupName, Workload};
 use regex::{Regex, RegexBuilder};
 use std::{collections::BTreeMap, net::IpAddr};
 
@@ -193,6 +194,34 @@ fn glob(value: &str) -> String {
         })
         .collect();
     format!("(?s)^{body}$")
+}
+
+/// The operators' container groups of a policy, ready to be asked about many workloads.
+#[derive(Clone, Debug, Default)]
+pub struct Membership {
+    selectors: Vec<(GroupName, Selector)>,
+}
+
+impl Membership {
+    pub fn new<'a>(groups: impl IntoIterator<Item = &'a Group>) -> Self {
+        let custom = groups.into_iter().filter(|g| g.kind == GroupKind::Container && is_custom(g));
+        Self { selectors: custom.map(|g| (g.name.clone(), Selector::compile(&g.criteria))).collect() }
+    }
+
+    /// Every group of a workload: the learned one, those whose criteria it meets, `containers`.
+    pub fn groups_of(&self, workload: &Workload, applications: &[String]) -> Vec<GroupName> {
+        let mut groups = vec![group::learned_group_of(workload)];
+        let subject = Subject { workload, applications };
+        let met = self.selectors.iter().filter(|(_, selector)| selector.selects(subject));
+        groups.extend(met.map(|(name, _)| name.clone()));
+        groups.push(Group::CONTAINERS.into());
+        groups
+    }
+}
+
+/// Made by an operator or a resource, so its criteria decide; a learned group goes by its name.
+fn is_custom(group: &Group) -> bool {
+    !group.reserved && !group.is_learned() && !group.name.as_str().starts_with(Group::LEARNED_PREFIX)
 }
 
 /// Says what is wrong with criteria before they are stored.

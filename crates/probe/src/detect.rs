@@ -1,19 +1,226 @@
 //! What this node can do, found by trying.
 
-use rampart_model::{Tier, node::Capability};
-use std::path::PathBuf;
+use crate::{fanotify, kernel, procfs};
+use rampart_model::{Mechanism, Tier, node::Capability};
+use std::{
+    ffi::CStr,
+    fs, io,
+    os::fd::{FromRawFd, OwnedFd},
+    path::{Path, PathBuf},
+};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Capabilities {
+    /// What this build enforces here. BPF-LSM is reported as available, in `lsm` and in the
+    /// capabilities, but no program of this build uses it.
     pub tier: Tier,
     pub capabilities: Vec<Capability>,
     /// What is missing and who can change it; empty when nothing is.
     pub reasons: Vec<String>,
     pub cgroup2: Option<PathBuf>,
     pub kernel: String,
+    /// The kernel loads BPF-LSM programs.
+    pub lsm: bool,
+}
+
+/// Outcome of trying one mechanism.
+type Tried = Result<(), String>;
+
+struct Trials {
+    tracing: Tried,
+    sock: Tried,
+    skb: Tried,
+    fanotify: Tried,
+    lsm: Tried,
+    cgroup2: Option<PathBuf>,
 }
 
 /// Tries every mechanism; never panics, leaves nothing behind.
 pub fn detect() -> Capabilities {
-    Capabilities::default()
+    kernel::quiet();
+    let trials = Trials {
+        tracing: btf().and_then(|()| {
+            attempt(libbpf_sys::BPF_PROG_TYPE_TRACING, Some((c"sched_process_exec", libbpf_sys::BPF_TRACE_RAW_TP)))
+        }),
+        sock: attempt(
+            libbpf_sys::BPF_PROG_TYPE_CGROUP_SOCK_ADDR,
+            Some((c"", libbpf_sys::BPF_CGROUP_INET4_CONNECT)),
+        ),
+        skb: attempt(
+            libbpf_sys::BPF_PROG_TYPE_CGROUP_SKB,
+            Some((c"", libbpf_sys::BPF_CGROUP_INET_INGRESS)),
+        ),
+        fanotify: fanotify::available().map_err(|e| e.to_string()),
+        lsm: btf().and_then(|()| {
+            attempt(libbpf_sys::BPF_PROG_TYPE_LSM, Some((c"file_open", libbpf_sys::BPF_LSM_MAC)))
+        }),
+        cgroup2: procfs::cgroup2_mount(),
+    };
+    trials.conclude()
+}
+
+impl Trials {
+    fn conclude(self) -> Capabilities {
+        let built = kernel::has_programs();
+        let sees = built && self.tracing.is_ok();
+        let tier = match (sees, self.fanotify.is_ok()) {
+            (false, _) => Tier::None,
+            (true, false) => Tier::Detect,
+            (true, true) => Tier::Fanotify,
+        };
+        Capabilities {
+            tier,
+            capabilities: self.capabilities(sees),
+            reasons: self.reasons(built),
+            lsm: self.lsm.is_ok(),
+            cgroup2: self.cgroup2,
+            kernel: release(),
+        }
+    }
+
+    fn capabilities(&self, sees: bool) -> Vec<Capability> {
+        let note = |tried: &Tried, fine: &str| match tried {
+            Ok(()) => fine.to_owned(),
+            Err(why) => why.clone(),
+        };
+        let entry = |name: &str, mechanism, strength: &str, able: bool, note: String| Capability {
+            name: name.to_owned(),
+            mechanism: able.then_some(mechanism).flatten(),
+            strength: if able { strength } else { "none" }.to_owned(),
+            note,
+        };
+        let asks = sees && self.fanotify.is_ok();
+        let network = sees && self.cgroup2.is_some();
+        let fan = Some(Mechanism::Fanotify);
+        let at_exec = Some(Mechanism::KillAtExec);
+        let after = "reported after the fact: without BPF-LSM the kernel cannot refuse it";
+        vec![
+            entry("exec", fan, "deny", asks, note(&self.fanotify, "")),
+            entry(
+                "file-open",
+                fan,
+                "deny",
+                asks,
+                note(&self.fanotify, "openat2 and io_uring opens count as writes"),
+            ),
+            entry("file-change", None, "detect", asks, after.to_owned()),
+            entry("drift", at_exec, "kill", sees, note(&self.tracing, "upper layer and tmpfs")),
+            entry("fileless", at_exec, "kill", sees, note(&self.tracing, "memfd and unlinked files")),
+            entry(
+                "connect",
+                Some(Mechanism::CgroupSock),
+                "deny",
+                network && self.sock.is_ok(),
+                note(&self.sock, ""),
+            ),
+            entry(
+                "packet",
+                Some(Mechanism::CgroupSkb),
+                "deny",
+                network && self.skb.is_ok(),
+                note(&self.skb, "raw packet sockets are not covered"),
+            ),
+            entry("setuid", None, "detect", sees, after.to_owned()),
+            entry(
+                "lsm",
+                Some(Mechanism::Lsm),
+                "none",
+                self.lsm.is_ok(),
+                note(&self.lsm, "the kernel loads BPF-LSM programs; this build has none"),
+            ),
+        ]
+    }
+
+    fn reasons(&self, built: bool) -> Vec<String> {
+        let mut reasons = Vec::new();
+        if !built {
+            reasons.push("this build holds no kernel programs: build it with clang".to_owned());
+        }
+        for (what, tried) in [
+            ("kernel events", &self.tracing),
+            ("denying connections", &self.sock),
+            ("dropping packets", &self.skb),
+            ("denying execs and opens", &self.fanotify),
+            ("BPF-LSM", &self.lsm),
+        ] {
+            if let Err(why) = tried {
+                reasons.push(format!("{what}: {why}"));
+            }
+        }
+        if self.cgroup2.is_none() {
+            reasons.push("no cgroup v2 mount: mount -t cgroup2 none /sys/fs/cgroup/unified".into());
+        }
+        reasons
+    }
+}
+
+fn btf() -> Tried {
+    if Path::new("/sys/kernel/btf/vmlinux").exists() {
+        Ok(())
+    } else {
+        Err("the kernel was built without BTF (CONFIG_DEBUG_INFO_BTF)".to_owned())
+    }
+}
+
+/// Loads a program of two instructions, `return 1`, and closes it again. The target is a kernel
+/// function or tracepoint for types that have one.
+fn attempt(kind: u32, target: Option<(&CStr, u32)>) -> Tried {
+    let mut options = libbpf_sys::bpf_prog_load_opts {
+        sz: size_of::<libbpf_sys::bpf_prog_load_opts>() as libbpf_sys::size_t,
+        ..Default::default()
+    };
+    if let Some((name, attach)) = target {
+        options.expected_attach_type = attach;
+        if !name.is_empty() {
+            // SAFETY: the name is a C string.
+            let id = unsafe { libbpf_sys::libbpf_find_vmlinux_btf_id(name.as_ptr(), attach) };
+            options.attach_btf_id =
+                u32::try_from(id).map_err(|_| format!("the kernel has no {}", name.to_string_lossy()))?;
+        }
+    }
+    // Tracepoints must return 0, the others 1 for "go on".
+    let value = i32::from(kind != libbpf_sys::BPF_PROG_TYPE_TRACING && kind != libbpf_sys::BPF_PROG_TYPE_LSM);
+    let mut load = libbpf_sys::bpf_insn { code: 0xb7, imm: value, ..Default::default() };
+    load.set_dst_reg(0);
+    let exit = libbpf_sys::bpf_insn { code: 0x95, ..Default::default() };
+    let program = [load, exit];
+    // SAFETY: the instructions, names and options live through the call, and the options name
+    // their own size.
+    let fd = unsafe {
+        libbpf_sys::bpf_prog_load(
+            kind,
+            c"rampart_try".as_ptr(),
+            c"GPL".as_ptr(),
+            program.as_ptr(),
+            program.len() as libbpf_sys::size_t,
+            &raw mut options,
+        )
+    };
+    if fd < 0 {
+        return Err(refusal(io::Error::from_raw_os_error(-fd), kind));
+    }
+    // SAFETY: the descriptor was just made and nobody else owns it.
+    drop(unsafe { OwnedFd::from_raw_fd(fd) });
+    Ok(())
+}
+
+fn refusal(error: io::Error, kind: u32) -> String {
+    match error.raw_os_error() {
+        Some(libc::EPERM) if kind == libbpf_sys::BPF_PROG_TYPE_LSM && privileged() => {
+            "the kernel refuses these programs (lockdown or a vendor's patch)".to_owned()
+        }
+        Some(libc::EPERM | libc::EACCES) => {
+            "not permitted: CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN and CAP_SYS_ADMIN are needed".into()
+        }
+        _ => error.to_string(),
+    }
+}
+
+fn privileged() -> bool {
+    const CAP_SYS_ADMIN: u64 = 1 << 21;
+    procfs::Status::read(std::process::id()).is_ok_and(|s| s.caps & CAP_SYS_ADMIN != 0)
+}
+
+fn release() -> String {
+    fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned()
 }

@@ -26,8 +26,6 @@ pub enum Error {
     NoMap(&'static str),
     #[error("label 0 is the host and cannot be given to a workload")]
     HostLabel,
-    #[error("label {0} is not attached")]
-    UnknownLabel(u32),
     #[error("the policy needs more than {limit} {what}")]
     TooLarge { what: &'static str, limit: usize },
 }

@@ -13,12 +13,22 @@ pub mod procfs;
 
 mod config;
 mod control;
+mod decode;
 mod detect;
 mod error;
 mod event;
+mod fanotify;
+mod flow;
+mod hold;
+mod install;
+mod intf;
 mod judge;
+mod kernel;
+mod label;
+mod netrule;
 mod policy;
 mod probe;
+mod ring;
 
 pub use config::Config;
 pub use control::Control;

@@ -16,13 +16,17 @@ pub struct Attach {
     pub pid: u32,
 }
 
-/// A path the judge is asked about before it is opened, and whose changes are reported.
+/// A path whose changes are reported ([`crate::Event::File`]), and which the judge is asked about
+/// before it is opened if `ask` is set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ProtectedPath {
     /// Absolute, from the container's root. The last component may hold `*`.
     pub path: PathBuf,
     /// A directory with everything below it.
     pub recursive: bool,
+    /// Ask before every open, reads too: it costs a round trip each, so leave it unset where
+    /// nothing would be denied.
+    pub ask: bool,
 }
 
 /// One network rule, already resolved to addresses. The list is ordered; the first match decides.
@@ -53,7 +57,8 @@ pub struct KernelPolicy {
     pub exec_allow: Vec<FileId>,
     /// Executables killed at exec in Protect, whatever the judge says.
     pub exec_deny: Vec<FileId>,
-    /// Ask the judge about every exec (not only in Protect).
+    /// Ask the judge about every exec. It costs a round trip each, so leave it unset where nothing
+    /// would be denied: execs are reported anyway.
     pub judge_exec: bool,
     pub protected: Vec<ProtectedPath>,
     pub verdicts: Vec<NetVerdict>,

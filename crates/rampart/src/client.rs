@@ -1,6 +1,6 @@
 //! The controller's REST API, as the commands use it: find a session, ask, explain a refusal.
 
-use crate::settings::{DEFAULT_DATA, ServerArgs};
+use crate::settings::{DEFAULT_DATA, ServerArgs, default_data};
 use anyhow::{Context, Result, anyhow, bail};
 use reqwest::{Certificate, Method, StatusCode};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use std::{
     fs::{self, OpenOptions},
     io::Write,
     os::unix::fs::OpenOptionsExt,
-    path::{Path, PathBuf},
+    path::PathBuf,
     time::Duration,
 };
 
@@ -192,11 +192,11 @@ fn authority(args: &ServerArgs) -> Result<Option<Certificate>> {
     let path = match &args.ca {
         Some(path) => path.clone(),
         None => {
-            let own = Path::new(DEFAULT_DATA).join("tls/ca.pem");
-            if fs::metadata(&own).is_err() {
-                return Ok(None);
+            let places = [default_data(), PathBuf::from(DEFAULT_DATA)].map(|data| data.join("tls/ca.pem"));
+            match places.into_iter().find(|path| fs::metadata(path).is_ok()) {
+                Some(path) => path,
+                None => return Ok(None),
             }
-            own
         }
     };
     let pem = match fs::read(&path) {

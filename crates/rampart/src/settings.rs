@@ -3,14 +3,15 @@
 use clap::{Args, ValueEnum};
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-/// Where things are kept when nothing else is said.
+/// Where root keeps things when nothing else is said.
 pub(crate) const DEFAULT_DATA: &str = "/var/lib/rampart";
 
 #[derive(Args, Clone, Debug)]
 pub(crate) struct UpArgs {
     /// Folder for the store, certificates and spool; made if it is not there
-    #[arg(long, env = "RAMPART_DATA", value_name = "DIR", default_value = DEFAULT_DATA)]
-    pub(crate) data: PathBuf,
+    /// [default: /var/lib/rampart for root, ~/.local/share/rampart for others]
+    #[arg(long, env = "RAMPART_DATA", value_name = "DIR")]
+    data: Option<PathBuf>,
 
     /// Address of the REST API (HTTPS)
     #[arg(long, env = "RAMPART_REST", value_name = "ADDR", default_value = "127.0.0.1:10443")]
@@ -67,8 +68,21 @@ pub(crate) struct UpArgs {
 }
 
 impl UpArgs {
+    pub(crate) fn data(&self) -> PathBuf {
+        self.data.clone().unwrap_or_else(default_data)
+    }
+
     pub(crate) fn hold_deadline(&self) -> Duration {
         Duration::from_millis(self.hold_deadline_ms)
+    }
+}
+
+/// The data folder of whoever runs this.
+pub(crate) fn default_data() -> PathBuf {
+    let root = std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
+    match std::env::var_os("HOME") {
+        Some(home) if !root => PathBuf::from(home).join(".local/share/rampart"),
+        _ => PathBuf::from(DEFAULT_DATA),
     }
 }
 

@@ -54,18 +54,19 @@ fn start_log(args: &UpArgs) {
 }
 
 async fn serve(args: UpArgs) -> Result<ExitCode> {
-    data::prepare(&args.data)?;
-    let store = Arc::new(Sqlite::open(&args.data.join("rampart.db")).map_err(data::explain_store)?);
+    let data = args.data();
+    data::prepare(&data)?;
+    let store = Arc::new(Sqlite::open(&data.join("rampart.db")).map_err(data::explain_store)?);
     let rest_listener = ports::bind(args.rest, "--rest")?;
     let console_listener = (!args.no_console).then(|| ports::bind(args.console, "--console")).transpose()?;
-    let certs = certs::load_or_make(&args.data, &names(&args))?;
+    let certs = certs::load_or_make(&data, &names(&args))?;
     let agents = uplink::LocalAgents::default();
     let app = App::open(Deps {
         store: store.clone(),
         events: store.clone(),
         agents: Arc::new(agents.clone()),
         clock: Arc::new(SystemClock),
-        controller: controller_info(&args.data, args.rest)?,
+        controller: controller_info(&data, args.rest)?,
     })
     .await
     .context("cannot open the controller's state")?;
@@ -204,7 +205,7 @@ fn print_banner(
         println!("  Console   https://{console}/");
     }
     println!("  REST API  https://{rest}/v1/  (authority: {ca})");
-    println!("  Data      {}", args.data.display());
+    println!("  Data      {}", args.data().display());
     println!("  Node      {node}");
     match bootstrap {
         Bootstrap::Generated(password) => {

@@ -31,14 +31,14 @@ pub(crate) const TEXT_NUMBERS: &[&str] = &[
     "rule",
 ];
 /// Fields nobody searches as text.
-const NOT_TEXT: &[&str] = &["uid", "kind", "packet", "at", "level"];
+pub(crate) const NOT_TEXT: &[&str] = &["uid", "kind", "packet", "at", "level"];
 /// Stands between the strings of a text; [`fold`] never leaves it inside one.
 const SEPARATOR: char = '\u{1f}';
 
 /// Records of one millisecond are told apart by this many low bits of the id.
-const SEQUENCE_BITS: u32 = 20;
-/// Latest time kept (year 2248), with room after it for the ids of a crowded millisecond.
-const MAX_MS: i64 = (1 << 43) - (1 << 12);
+pub(crate) const SEQUENCE_BITS: u32 = 14;
+/// Latest time kept (year 10888), with room after it for the ids of a crowded millisecond.
+const MAX_MS: i64 = (1 << 48) - (1 << 24);
 
 /// First id of a time. Ids order records by time, then arrival, and are the primary key.
 pub(crate) fn first_id(at: Timestamp) -> i64 {
@@ -46,18 +46,19 @@ pub(crate) fn first_id(at: Timestamp) -> i64 {
 }
 
 /// The id of the next record at `at`, given a function that finds the largest id taken in a
-/// range. More than a million records of one millisecond spill into the following ones.
+/// range (end excluded). More than 16,384 records of one millisecond spill into the following
+/// ones: they are kept, and found up to that much later than their time.
 pub(crate) fn next_id<E>(
     at: Timestamp,
     mut last_in: impl FnMut(i64, i64) -> Result<Option<i64>, E>,
 ) -> Result<i64, E> {
-    let mut low = first_id(at);
+    let low = first_id(at);
+    let mut width = 1 << SEQUENCE_BITS;
     loop {
-        let end = low + (1 << SEQUENCE_BITS);
-        match last_in(low, end)? {
+        match last_in(low, low + width)? {
             None => return Ok(low),
-            Some(last) if last + 1 < end => return Ok(last + 1),
-            Some(_) => low = end,
+            Some(last) if last + 1 < low + width => return Ok(last + 1),
+            Some(_) => width *= 2,
         }
     }
 }
@@ -191,23 +192,32 @@ pub fn search_text(record: &LogRecord) -> String {
 /// [`search_text`] of a record's JSON form.
 pub(crate) fn text_of(record: &Value) -> String {
     let mut text = String::new();
-    collect_text(record, "", &mut text);
+    any_text(record, "", &mut |s| {
+        push_text(s, &mut text);
+        false
+    });
     text
 }
 
-fn collect_text(value: &Value, name: &str, text: &mut String) {
+/// Whether [`text_of`] a record whose JSON form has `bytes` contains a folded text.
+pub(crate) fn text_contains(record: &Value, bytes: usize, needle: &str) -> bool {
+    // Folding lengthens a character by half at most, so nothing of such a text is cut and its
+    // strings can be looked at one by one.
+    if bytes < MAX_TEXT_BYTES / 2 {
+        return any_text(record, "", &mut |s| fold(s).contains(needle));
+    }
+    text_of(record).contains(needle)
+}
+
+fn any_text(value: &Value, name: &str, test: &mut impl FnMut(&str) -> bool) -> bool {
     match value {
-        Value::String(s) => push_text(s, text),
-        Value::Number(n) if TEXT_NUMBERS.contains(&name) => push_text(&n.to_string(), text),
-        Value::Array(items) => items.iter().for_each(|item| collect_text(item, name, text)),
-        Value::Object(fields) => {
-            for (field, value) in fields {
-                if !NOT_TEXT.contains(&field.as_str()) {
-                    collect_text(value, field, text);
-                }
-            }
-        }
-        _ => {}
+        Value::String(s) => test(s),
+        Value::Number(n) => TEXT_NUMBERS.contains(&name) && test(&n.to_string()),
+        Value::Array(items) => items.iter().any(|item| any_text(item, name, test)),
+        Value::Object(fields) => fields.iter().any(|(field, value)| {
+            !NOT_TEXT.contains(&field.as_str()) && any_text(value, field, test)
+        }),
+        _ => false,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     Cursor, FieldFilter, FilterOp, LogPage, LogQuery, SortKey, StoreError,
-    facet::{Facets, fold},
+    facet::{Facets, NOT_TEXT, fold},
     log::{MAX_PAGE, MAX_PAGE_BYTES, Place, TOTAL_CAP, TOTAL_CAP_TEXT},
 };
 use rampart_model::{LogLevel, LogRecord};
@@ -66,13 +66,10 @@ impl<'a> Matcher<'a> {
         self.needle.is_some() || !self.filters.is_empty()
     }
 
-    /// Whether the record's text and fields match.
-    pub(crate) fn body(&self, record: &Value, text: impl FnOnce() -> String) -> bool {
+    /// Whether the record's fields match and its text, in which `contains` looks.
+    pub(crate) fn body(&self, record: &Value, contains: impl FnOnce(&str) -> bool) -> bool {
         self.filters.iter().all(|f| f.matches(record))
-            && self
-                .needle
-                .as_ref()
-                .is_none_or(|needle| text().contains(needle.as_str()))
+            && self.needle.as_deref().is_none_or(contains)
     }
 
     /// Where [`crate::LogPage::total`] stops counting.
@@ -259,9 +256,13 @@ impl Path {
         self.parts.last().map_or("", String::as_str)
     }
 
-    /// Whether levels are compared by severity here.
-    pub(crate) fn is_level(&self) -> bool {
-        self.is_level
+    /// Whether a text found here is part of the record's searchable text.
+    pub(crate) fn in_text(&self) -> bool {
+        !self.is_level
+            && !self
+                .parts
+                .iter()
+                .any(|part| NOT_TEXT.contains(&part.as_str()))
     }
 
     fn walk(&self, value: &Value, parts: &[String], found: &mut Vec<Scalar>) {

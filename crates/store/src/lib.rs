@@ -9,6 +9,10 @@ pub mod facet;
 pub mod kv;
 pub mod log;
 pub mod memory;
+pub mod sqlite;
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
 
 mod filter;
 mod watch;

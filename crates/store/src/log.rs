@@ -148,6 +148,14 @@ impl FilterOp {
         (Self::Contains, "contains"),
     ];
 
+    /// Its name in queries.
+    pub fn name(self) -> &'static str {
+        Self::ALL
+            .iter()
+            .find(|(op, _)| *op == self)
+            .map_or("", |(_, name)| name)
+    }
+
     /// The operator of a name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL
@@ -226,7 +234,7 @@ pub struct Retention {
 
 /// Events: many, append-only, searched.
 ///
-/// Times are kept between 1970 and the year 2248; others are moved to the nearer end.
+/// Times are kept between 1970 and the year 10888; others are moved to the nearer end.
 #[async_trait]
 pub trait EventLog: Send + Sync + 'static {
     /// Keeps records and returns how many were new; one whose uid is kept already (or comes

@@ -344,7 +344,7 @@ impl State {
         let range = (low <= high).then(|| self.records.range(low..=high));
         range.into_iter().flatten().filter(|(_, kept)| {
             matcher.facets(&kept.prepared.facets)
-                && matcher.body(&kept.value, || kept.prepared.text.clone())
+                && matcher.body(&kept.value, |needle| kept.prepared.text.contains(needle))
         })
     }
 

@@ -27,6 +27,16 @@ export function seconds(value: number | string | undefined): number {
   return Number.isNaN(ms) ? 0 : Math.floor(ms / 1000);
 }
 
+const thisYear = new Intl.DateTimeFormat('en-GB', { month: 'short', day: '2-digit', hour: '2-digit', minute: '2-digit', second: '2-digit' });
+
+/** The time of a record in a list: the year only when it is not this one. */
+export function stamp(value: number | string | undefined): string {
+  const at = seconds(value);
+  if (at <= 0) return '–';
+  const date = new Date(at * 1000);
+  return (date.getFullYear() === new Date().getFullYear() ? thisYear : full).format(date);
+}
+
 export function dateTime(value: number | string | undefined): string {
   const at = seconds(value);
   return at > 0 ? full.format(new Date(at * 1000)) : '–';

@@ -59,8 +59,6 @@ pub struct ProcessProfileConfig {
     pub baseline: Option<String>,
     pub process_change_list: Option<Vec<ProcessProfileEntryConfig>>,
     pub process_delete_list: Option<Vec<ProcessProfileEntryConfig>>,
-    /// As `process_delete_list` and `process_change_list`, removing and replacing by exact entry.
-    pub process_replace_list: Option<Vec<ProcessProfileEntryConfig>>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -2,8 +2,8 @@
 
 mod path;
 
-pub use path::{CgroupRef, container_of};
 pub(crate) use path::name_candidates;
+pub use path::{CgroupRef, container_of};
 
 use crate::read;
 use std::{
@@ -74,11 +74,18 @@ mod tests {
 
     #[test]
     fn membership_of_hybrid_and_pure_hierarchies() {
-        let hybrid = Membership::parse("4:memory:/docker/a\n3:cpu:/docker/a\n1:name=x:/b:c\n0::/docker/a\n");
+        let hybrid =
+            Membership::parse("4:memory:/docker/a\n3:cpu:/docker/a\n1:name=x:/b:c\n0::/docker/a\n");
         assert_eq!(hybrid.unified.as_deref(), Some("/docker/a"));
         assert_eq!(hybrid.legacy, ["/docker/a", "/b:c"]);
         assert_eq!(Membership::parse("0::/\n").unified.as_deref(), Some("/"));
-        assert_eq!(Membership::parse("nonsense\n\n::\n"), Membership { unified: None, legacy: vec![String::new()] });
+        assert_eq!(
+            Membership::parse("nonsense\n\n::\n"),
+            Membership {
+                unified: None,
+                legacy: vec![String::new()]
+            }
+        );
     }
 
     #[test]

@@ -46,7 +46,11 @@ pub fn container_of(path: &str) -> Option<CgroupRef<'_>> {
         }
         if let Some((id, hint)) = id_in(name) {
             let runtime = if hint.is_empty() { runtime } else { hint };
-            return Some(CgroupRef { id, runtime, path: &path[..end] });
+            return Some(CgroupRef {
+                id,
+                runtime,
+                path: &path[..end],
+            });
         }
         if let Some(hint) = parent_hint(component) {
             runtime = hint;
@@ -82,7 +86,10 @@ pub(crate) fn name_candidates(path: &str) -> impl Iterator<Item = (&str, &str)> 
 fn id_in(name: &str) -> Option<(&str, &'static str)> {
     let split = name.len().checked_sub(64)?;
     let (prefix, id) = (name.get(..split)?, name.get(split..)?);
-    if !id.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
+    if !id
+        .bytes()
+        .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    {
         return None;
     }
     let Some(prefix) = prefix.strip_suffix(['-', ':']) else {
@@ -112,10 +119,22 @@ mod tests {
     const FORMS: &[(&str, &str, &str)] = &[
         ("/docker/@", "docker", "/docker/@"),
         ("/docker/@/init.scope", "docker", "/docker/@"),
-        ("/system.slice/docker-@.scope", "docker", "/system.slice/docker-@.scope"),
-        ("/custom.slice/docker-@.scope/sub", "docker", "/custom.slice/docker-@.scope"),
+        (
+            "/system.slice/docker-@.scope",
+            "docker",
+            "/system.slice/docker-@.scope",
+        ),
+        (
+            "/custom.slice/docker-@.scope/sub",
+            "docker",
+            "/custom.slice/docker-@.scope",
+        ),
         ("/docker/@/docker/@", "docker", "/docker/@"),
-        ("/kubepods/besteffort/pod1b2c-33/@", "containerd", "/kubepods/besteffort/pod1b2c-33/@"),
+        (
+            "/kubepods/besteffort/pod1b2c-33/@",
+            "containerd",
+            "/kubepods/besteffort/pod1b2c-33/@",
+        ),
         (
             "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1b2c_33.slice/cri-containerd-@.scope",
             "containerd",
@@ -136,18 +155,38 @@ mod tests {
             "containerd",
             "/system.slice/containerd.service/kubepods-besteffort-pod1b2c.slice:cri-containerd:@",
         ),
-        ("/kubelet/kubepods/pod1b2c/@", "containerd", "/kubelet/kubepods/pod1b2c/@"),
+        (
+            "/kubelet/kubepods/pod1b2c/@",
+            "containerd",
+            "/kubelet/kubepods/pod1b2c/@",
+        ),
         ("/kubepods-test/@", "", "/kubepods-test/@"),
-        ("/machine.slice/libpod-@.scope", "podman", "/machine.slice/libpod-@.scope"),
-        ("/machine.slice/libpod-@.scope/container", "podman", "/machine.slice/libpod-@.scope"),
-        ("/libpod_parent/libpod-@", "podman", "/libpod_parent/libpod-@"),
+        (
+            "/machine.slice/libpod-@.scope",
+            "podman",
+            "/machine.slice/libpod-@.scope",
+        ),
+        (
+            "/machine.slice/libpod-@.scope/container",
+            "podman",
+            "/machine.slice/libpod-@.scope",
+        ),
+        (
+            "/libpod_parent/libpod-@",
+            "podman",
+            "/libpod_parent/libpod-@",
+        ),
         (
             "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-@.scope",
             "podman",
             "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-@.scope",
         ),
         ("/default/@", "containerd", "/default/@"),
-        ("/system.slice/nerdctl-@.scope", "containerd", "/system.slice/nerdctl-@.scope"),
+        (
+            "/system.slice/nerdctl-@.scope",
+            "containerd",
+            "/system.slice/nerdctl-@.scope",
+        ),
         ("/ecs/0f3b-77/@", "", "/ecs/0f3b-77/@"),
         ("/../../docker/@", "docker", "/../../docker/@"),
     ];
@@ -170,10 +209,16 @@ mod tests {
         for (form, runtime, own) in FORMS {
             let (path, own) = (form.replace('@', ID), own.replace('@', ID));
             // The user slice has an `@` of its own.
-            let (path, own) = (path.replace(&format!("user{ID}1000"), "user@1000"),
-                               own.replace(&format!("user{ID}1000"), "user@1000"));
+            let (path, own) = (
+                path.replace(&format!("user{ID}1000"), "user@1000"),
+                own.replace(&format!("user{ID}1000"), "user@1000"),
+            );
             let found = container_of(&path).unwrap_or_else(|| panic!("{form}: nothing found"));
-            assert_eq!((found.id, found.runtime, found.path), (ID, *runtime, own.as_str()), "{form}");
+            assert_eq!(
+                (found.id, found.runtime, found.path),
+                (ID, *runtime, own.as_str()),
+                "{form}"
+            );
         }
     }
 
@@ -189,8 +234,14 @@ mod tests {
         let all = |path| name_candidates(path).collect::<Vec<_>>();
         assert_eq!(all("/shop-web"), [("shop-web", "/shop-web")]);
         assert_eq!(all("/a/b"), [("a", "/a"), ("b", "/a/b")]);
-        assert_eq!(all("/system.slice/runc-web.scope"), [("web", "/system.slice/runc-web.scope")]);
-        assert_eq!(all("/system.slice:runc:web"), [("web", "/system.slice:runc:web")]);
+        assert_eq!(
+            all("/system.slice/runc-web.scope"),
+            [("web", "/system.slice/runc-web.scope")]
+        );
+        assert_eq!(
+            all("/system.slice:runc:web"),
+            [("web", "/system.slice:runc:web")]
+        );
         assert_eq!(all("/../x/"), [("x", "/../x")]);
     }
 }

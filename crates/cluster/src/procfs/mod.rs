@@ -35,12 +35,16 @@ impl Procfs {
     /// Every process id.
     pub(crate) fn pids(&self) -> io::Result<Vec<u32>> {
         let entries = fs::read_dir(&self.root)?;
-        Ok(entries.flatten().filter_map(|e| e.file_name().to_str()?.parse().ok()).collect())
+        Ok(entries
+            .flatten()
+            .filter_map(|e| e.file_name().to_str()?.parse().ok())
+            .collect())
     }
 
     /// Runs, and is no zombie.
     pub(crate) fn is_alive(&self, pid: u32) -> bool {
-        self.stat(pid).is_some_and(|s| s.state != 'Z' && s.state != 'X')
+        self.stat(pid)
+            .is_some_and(|s| s.state != 'Z' && s.state != 'X')
     }
 
     pub(crate) fn stat(&self, pid: u32) -> Option<Stat> {
@@ -49,7 +53,9 @@ impl Procfs {
 
     /// When a process started, by the wall clock.
     pub(crate) fn started_at(&self, pid: u32) -> Timestamp {
-        let Some(stat) = self.stat(pid) else { return Timestamp::UNKNOWN };
+        let Some(stat) = self.stat(pid) else {
+            return Timestamp::UNKNOWN;
+        };
         match self.boot_time() {
             Some(boot) => Timestamp::from_ms(boot * 1000 + stat.start_ticks * 1000 / TICKS),
             None => Timestamp::UNKNOWN,
@@ -58,12 +64,18 @@ impl Procfs {
 
     pub(crate) fn boot_time(&self) -> Option<i64> {
         let text = read::proc_text(&self.root.join("stat")).ok()?;
-        text.lines().find_map(|l| l.strip_prefix("btime "))?.trim().parse().ok()
+        text.lines()
+            .find_map(|l| l.strip_prefix("btime "))?
+            .trim()
+            .parse()
+            .ok()
     }
 
     /// Inode of a namespace, such as `mnt` or `pid`: its identity on this kernel.
     pub(crate) fn namespace(&self, pid: u32, kind: &str) -> Option<u64> {
-        fs::metadata(self.of(pid).join("ns").join(kind)).ok().map(|m| m.ino())
+        fs::metadata(self.of(pid).join("ns").join(kind))
+            .ok()
+            .map(|m| m.ino())
     }
 
     /// Whether a process shares a namespace with the host's init; false if that cannot be told.
@@ -102,7 +114,11 @@ impl Stat {
         let state = fields.next()?.chars().next()?;
         let ppid = fields.next()?.parse().ok()?;
         let start_ticks = fields.nth(17)?.parse().ok()?;
-        Some(Self { state, ppid, start_ticks })
+        Some(Self {
+            state,
+            ppid,
+            start_ticks,
+        })
     }
 }
 
@@ -113,7 +129,11 @@ mod tests {
     #[test]
     fn stat_with_a_hostile_name() {
         let line = "7 (a) Z 1 (b) S 3 7 7 0 -1 4 1 0 0 0 1 2 0 0 20 0 1 0 4242 10 20";
-        let expected = Stat { state: 'S', ppid: 3, start_ticks: 4242 };
+        let expected = Stat {
+            state: 'S',
+            ppid: 3,
+            start_ticks: 4242,
+        };
         assert_eq!(Stat::parse(line), Some(expected));
         assert_eq!(Stat::parse("7 (a"), None);
         assert_eq!(Stat::parse("7 (a) S 1"), None);

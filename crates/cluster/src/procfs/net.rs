@@ -49,7 +49,9 @@ fn ipv4(fib_trie: &str, route: &str) -> Interfaces {
             .max_by_key(|r| r.mask);
         // Without a route for it the interface cannot be told; a /32 on a lone uplink is common.
         let fallback = routes.iter().find(|r| r.mask == 0);
-        let Some(owner) = best.or(fallback) else { continue };
+        let Some(owner) = best.or(fallback) else {
+            continue;
+        };
         let gateway = routes
             .iter()
             .find(|r| r.mask == 0 && r.gatewayed && r.interface == owner.interface)
@@ -58,7 +60,11 @@ fn ipv4(fib_trie: &str, route: &str) -> Interfaces {
         let prefix = u8::try_from(ones).unwrap_or(32);
         out.entry(owner.interface.clone())
             .or_default()
-            .push(InterfaceAddress { ip: IpAddr::V4(ip), prefix, gateway });
+            .push(InterfaceAddress {
+                ip: IpAddr::V4(ip),
+                prefix,
+                gateway,
+            });
     }
     out
 }
@@ -68,7 +74,9 @@ fn parse_route(line: &str) -> Option<Route> {
     let fields: Vec<&str> = line.split_whitespace().collect();
     let number = |i: usize| {
         let text = fields.get(i)?;
-        Some(u32::from_be_bytes(u32::from_str_radix(text, 16).ok()?.to_ne_bytes()))
+        Some(u32::from_be_bytes(
+            u32::from_str_radix(text, 16).ok()?.to_ne_bytes(),
+        ))
     };
     let flags = u32::from_str_radix(fields.get(3)?, 16).ok()?;
     Some(Route {
@@ -100,7 +108,8 @@ fn local_addresses(fib_trie: &str) -> Vec<Ipv4Addr> {
 
 /// `address ifindex prefix scope flags name`, all but the name in hexadecimal.
 fn ipv6(if_inet6: &str, ipv6_route: &str) -> Interfaces {
-    let gateways: Vec<(String, Ipv6Addr)> = ipv6_route.lines().filter_map(default_gateway).collect();
+    let gateways: Vec<(String, Ipv6Addr)> =
+        ipv6_route.lines().filter_map(default_gateway).collect();
     let mut out = Interfaces::new();
     for line in if_inet6.lines().take(MAX_ADDRESSES) {
         let mut fields = line.split_whitespace();
@@ -117,10 +126,17 @@ fn ipv6(if_inet6: &str, ipv6_route: &str) -> Interfaces {
         if scope == SCOPE_HOST {
             continue;
         }
-        let gateway = gateways.iter().find(|(n, _)| n == name).map(|(_, ip)| IpAddr::V6(*ip));
+        let gateway = gateways
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, ip)| IpAddr::V6(*ip));
         out.entry(name.to_owned())
             .or_default()
-            .push(InterfaceAddress { ip: IpAddr::V6(ip), prefix, gateway });
+            .push(InterfaceAddress {
+                ip: IpAddr::V6(ip),
+                prefix,
+                gateway,
+            });
     }
     out
 }
@@ -130,7 +146,8 @@ fn default_gateway(line: &str) -> Option<(String, Ipv6Addr)> {
     let fields: Vec<&str> = line.split_whitespace().collect();
     let next_hop = hex_ipv6(fields.get(4)?)?;
     let default = *fields.get(1)? == "00" && hex_ipv6(fields.first()?)?.is_unspecified();
-    (default && !next_hop.is_unspecified()).then(|| ((*fields[fields.len() - 1]).to_owned(), next_hop))
+    (default && !next_hop.is_unspecified())
+        .then(|| ((*fields[fields.len() - 1]).to_owned(), next_hop))
 }
 
 fn hex_ipv6(text: &str) -> Option<Ipv6Addr> {
@@ -177,17 +194,27 @@ garbage line
     #[test]
     fn both_families_with_gateways() {
         let dir = tempfile::tempdir().expect("temporary folder");
-        for (name, text) in
-            [("fib_trie", FIB_TRIE), ("route", ROUTE), ("if_inet6", INET6), ("ipv6_route", ROUTE6)]
-        {
+        for (name, text) in [
+            ("fib_trie", FIB_TRIE),
+            ("route", ROUTE),
+            ("if_inet6", INET6),
+            ("ipv6_route", ROUTE6),
+        ] {
             std::fs::write(dir.path().join(name), text).expect("file");
         }
         let found = interfaces(dir.path());
         let show = |name: &str| -> Vec<String> {
-            let gateway = |a: &InterfaceAddress| a.gateway.map(|g| g.to_string()).unwrap_or_default();
-            found[name].iter().map(|a| format!("{}/{} {}", a.ip, a.prefix, gateway(a))).collect()
+            let gateway =
+                |a: &InterfaceAddress| a.gateway.map(|g| g.to_string()).unwrap_or_default();
+            found[name]
+                .iter()
+                .map(|a| format!("{}/{} {}", a.ip, a.prefix, gateway(a)))
+                .collect()
         };
-        assert_eq!(show("eth0"), ["172.17.0.2/16 172.17.0.1", "fd00::2/64 fd00::1"]);
+        assert_eq!(
+            show("eth0"),
+            ["172.17.0.2/16 172.17.0.1", "fd00::2/64 fd00::1"]
+        );
         assert_eq!(show("eth1"), ["10.9.1.7/24 "]);
         assert_eq!(found.len(), 2);
     }

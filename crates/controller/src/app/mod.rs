@@ -1,17 +1,44 @@
 //! The controller without any outside format.
+//!
+//! What the store holds is kept in memory as a read model. Every change is committed to the store
+//! first, if nobody changed it meanwhile, and then applied. Reads never wait for the store.
+
 pub mod port;
 pub mod view;
+
+mod change;
+mod conversation;
+mod domain;
+mod graph;
+pub(crate) mod group;
+pub(crate) mod key;
+mod log;
+mod node;
+mod policy;
+mod profile;
+mod rule;
+mod service;
+mod settings;
+mod state;
+mod workload;
 
 pub use port::{AgentError, Agents, Clock, SystemClock};
 pub use view::*;
 
+pub(crate) use change::Draft;
+pub(crate) use conversation::{Added, Conversations, Pair, cut};
+pub(crate) use log::{activity, name, workload_ref};
+pub(crate) use policy::Policies;
+pub(crate) use state::{Activity, State};
+
 use crate::AppError;
-use rampart_model::*;
-use rampart_model::settings::Settings;
-use rampart_model::event::LogLevel;
-use rampart_store::{EventLog, LogPage, LogQuery, Store};
-use std::sync::Arc;
+use rampart_model::{LogLevel, Timestamp};
+use rampart_store::{EventLog, Store};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use tokio::sync::broadcast;
+
+/// Changes a slow listener may fall behind before it is told to read all again.
+const LIVE_BACKLOG: usize = 1024;
 
 /// What the controller is given from outside.
 pub struct Deps {
@@ -22,65 +49,144 @@ pub struct Deps {
     pub controller: ControllerInfo,
 }
 
+/// The controller. Cheap to clone; every clone is the same one.
 #[derive(Clone)]
-pub struct App(Arc<Inner>);
-struct Inner { deps: Deps }
+pub struct App(pub(crate) Arc<Inner>);
 
-#[allow(unused_variables, clippy::unused_async)]
+pub(crate) struct Inner {
+    pub(crate) deps: Deps,
+    state: RwLock<State>,
+    conversations: Mutex<Conversations>,
+    views: Mutex<workload::Views>,
+    /// One change at a time.
+    turn: tokio::sync::Mutex<()>,
+    live: broadcast::Sender<Live>,
+    pub(crate) policies: Policies,
+}
+
 impl App {
-    pub async fn open(deps: Deps) -> Result<App, AppError> { unimplemented!() }
-    pub fn now(&self) -> Timestamp { self.0.deps.clock.now() }
-    pub fn store(&self) -> &Arc<dyn Store> { &self.0.deps.store }
-    pub fn events(&self) -> &Arc<dyn EventLog> { &self.0.deps.events }
-    pub fn controller(&self) -> &ControllerInfo { &self.0.deps.controller }
-    pub fn subscribe(&self) -> broadcast::Receiver<Live> { unimplemented!() }
-    /// Saves what is kept in memory between intervals (conversations, last-seen times).
-    pub async fn flush(&self) -> Result<(), AppError> { unimplemented!() }
+    /// Reads everything from the store, and makes what always exists: the reserved groups and the
+    /// settings.
+    pub async fn open(deps: Deps) -> Result<App, AppError> {
+        let state = State::load(deps.store.as_ref()).await?;
+        let conversations = Conversations::load(deps.store.as_ref()).await?;
+        let policies = Policies::load(deps.store.as_ref()).await?;
+        let mut inner = Inner {
+            state: RwLock::new(state),
+            conversations: Mutex::new(conversations),
+            views: Mutex::default(),
+            turn: tokio::sync::Mutex::new(()),
+            live: broadcast::Sender::new(LIVE_BACKLOG),
+            policies,
+            deps,
+        };
+        let applications = lock(&inner.conversations).applications();
+        let state = inner.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        state.applications = applications;
+        let now = inner.deps.clock.now();
+        for node in state.nodes.values_mut() {
+            node.lost_at = now;
+        }
+        let app = App(Arc::new(inner));
+        app.make_reserved().await?;
+        app.publish_policy().await?;
+        app.spawn_publisher();
+        app.record_start().await?;
+        Ok(app)
+    }
 
-    pub fn workloads(&self) -> List<WorkloadView> { unimplemented!() }
-    pub fn workload(&self, id: &str) -> Result<Arc<WorkloadView>, AppError> { unimplemented!() }
-    pub async fn quarantine(&self, id: &str, on: bool, reason: &str) -> Result<(), AppError> { unimplemented!() }
-    pub async fn processes(&self, id: &str, history: bool) -> Result<Vec<ProcessInfo>, AppError> { unimplemented!() }
-    pub fn workload_profile(&self, id: &str) -> Result<EffectiveProfile, AppError> { unimplemented!() }
+    async fn record_start(&self) -> Result<(), AppError> {
+        let controller = self.controller();
+        let message = format!("controller {} {} started", controller.name, controller.version);
+        let mut record = activity(self, name::CONTROLLER_START, "CONTROLLER", LogLevel::Info, message);
+        record.node_name.clone_from(&controller.host_name);
+        self.record(vec![record]).await
+    }
 
-    pub fn groups(&self) -> List<GroupView> { unimplemented!() }
-    pub fn group(&self, name: &str) -> Result<Arc<GroupView>, AppError> { unimplemented!() }
-    pub async fn create_group(&self, group: Group) -> Result<(), AppError> { unimplemented!() }
-    pub async fn update_group(&self, name: &str, patch: GroupPatch) -> Result<(), AppError> { unimplemented!() }
-    pub async fn delete_group(&self, name: &str) -> Result<(), AppError> { unimplemented!() }
-    pub async fn patch_profile(&self, group: &str, patch: ProfilePatch) -> Result<(), AppError> { unimplemented!() }
-    pub async fn patch_files(&self, group: &str, patch: FilePatch) -> Result<(), AppError> { unimplemented!() }
-    pub fn process_rule(&self, uuid: &str) -> Vec<(GroupName, ProcessRule)> { unimplemented!() }
+    async fn make_reserved(&self) -> Result<(), AppError> {
+        let writer = self.writer().await;
+        let now = self.now();
+        let draft = self.read(|state| {
+            let mut draft = Draft::default();
+            for group in rampart_policy::group::reserved(now) {
+                if state.group(&group.name).is_none() {
+                    draft.put_group(group);
+                }
+            }
+            if state.settings.revision == 0 {
+                draft.settings = Some(state.settings.value.clone());
+            }
+            draft
+        });
+        match writer.commit(draft).await {
+            // Another controller made them at the same time.
+            Err(AppError::Conflict) => Ok(()),
+            other => other,
+        }
+    }
 
-    pub fn services(&self) -> List<ServiceView> { unimplemented!() }
-    pub fn service(&self, name: &str) -> Result<Arc<ServiceView>, AppError> { unimplemented!() }
-    /// Modes default to those for new services.
-    pub async fn create_service(&self, name: &str, domain: &str, comment: &str, change: ServiceChange) -> Result<(), AppError> { unimplemented!() }
-    /// No names: every service and the group `nodes`.
-    pub async fn configure_services(&self, names: &[String], change: ServiceChange) -> Result<(), AppError> { unimplemented!() }
+    pub fn now(&self) -> Timestamp {
+        self.0.deps.clock.now()
+    }
 
-    pub fn rules(&self) -> List<NetworkRule> { unimplemented!() }
-    pub fn rule(&self, id: RuleId) -> Result<Arc<NetworkRule>, AppError> { unimplemented!() }
-    pub async fn edit_rules(&self, edit: RuleEdit) -> Result<(), AppError> { unimplemented!() }
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.0.deps.store
+    }
 
-    pub fn conversations(&self, filter: &ConversationFilter) -> ConversationGraph { unimplemented!() }
-    pub fn conversation(&self, from: &str, to: &str) -> Result<Vec<MapEntry>, AppError> { unimplemented!() }
-    /// `None` is any: both `None` forgets all.
-    pub async fn delete_conversation(&self, from: Option<&str>, to: Option<&str>) -> Result<(), AppError> { unimplemented!() }
-    pub fn conversation_endpoints(&self) -> Vec<MapNode> { unimplemented!() }
-    pub async fn rename_endpoint(&self, id: &str, name: &str) -> Result<(), AppError> { unimplemented!() }
-    pub async fn delete_endpoint(&self, id: &str) -> Result<(), AppError> { unimplemented!() }
+    pub fn events(&self) -> &Arc<dyn EventLog> {
+        &self.0.deps.events
+    }
 
-    pub fn nodes(&self) -> Vec<NodeView> { unimplemented!() }
-    pub fn node(&self, id: &str) -> Result<NodeView, AppError> { unimplemented!() }
-    pub fn domains(&self) -> Vec<DomainView> { unimplemented!() }
-    pub async fn tag_domain(&self, name: &str, tags: Vec<String>) -> Result<(), AppError> { unimplemented!() }
-    pub fn settings(&self) -> Settings { unimplemented!() }
-    pub async fn update_settings(&self, change: impl FnOnce(&mut Settings) + Send) -> Result<(), AppError> { unimplemented!() }
-    pub fn summary(&self) -> Summary { unimplemented!() }
+    pub fn controller(&self) -> &ControllerInfo {
+        &self.0.deps.controller
+    }
 
-    pub async fn log(&self, query: &LogQuery) -> Result<LogPage, AppError> { unimplemented!() }
-    pub async fn log_record(&self, uid: &str) -> Result<LogRecord, AppError> { unimplemented!() }
-    pub async fn record(&self, records: Vec<LogRecord>) -> Result<(), AppError> { unimplemented!() }
-    pub async fn record_activity(&self, actor: &Actor, name: &str, category: &str, level: LogLevel, message: String, rest: Option<RestCall>) -> Result<(), AppError> { unimplemented!() }
+    /// Changes from now on. A listener that lags is told so by the channel and reads all again.
+    pub fn subscribe(&self) -> broadcast::Receiver<Live> {
+        self.0.live.subscribe()
+    }
+
+    pub(crate) fn live(&self, kind: &'static str, id: impl Into<String>) {
+        // Nobody listening is fine.
+        let _ = self.0.live.send(Live { kind, id: id.into() });
+    }
+
+    pub(crate) fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        look(&self.0.state.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn write<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        change(&mut self.0.state.write().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn talk(&self) -> MutexGuard<'_, Conversations> {
+        lock(&self.0.conversations)
+    }
+
+    /// Tells listeners what a change is about.
+    pub(crate) fn note_changes(&self, draft: &Draft) {
+        for name in draft.groups.keys() {
+            self.live("group", name.as_str());
+        }
+        if draft.rules.is_some() {
+            self.live("policy", "");
+        }
+        if draft.settings.is_some() || !draft.domains.is_empty() {
+            self.live("system", "");
+        }
+        for id in draft.workloads.keys().chain(draft.quarantined.keys()) {
+            self.live("workload", id.as_str());
+        }
+        for id in draft.nodes.keys() {
+            self.live("node", id.as_str());
+        }
+        if !draft.endpoints.is_empty() {
+            self.live("conversation", "");
+        }
+    }
+}
+
+/// A panic elsewhere leaves data that was whole when the lock was taken.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,7 +1,7 @@
 //! What the read model shows: plain data, ready for any outside format.
 
 use rampart_model::{
-    Action, Baseline, ConfigSource, Criterion, FileRule, Group, GroupName, LogLevel, Mode, Node,
+    Baseline, ConfigSource, Criterion, FileRule, Group, GroupName, LogLevel, Mode, Node,
     NodeId, NodeStats, ProcessInfo, ProcessRule, Protocol, RuleId, Timestamp, Verdict, Workload,
     WorkloadId,
 };
@@ -346,13 +346,4 @@ pub type List<T> = Vec<Arc<T>>;
 /// The worse of two verdicts; a denial is the worst.
 pub(crate) fn worse(a: Verdict, b: Verdict) -> Verdict {
     a.max(b)
-}
-
-/// What an action means in a mode that decides.
-pub(crate) fn action_verdict(action: Action, mode: Mode) -> Verdict {
-    match (action, mode) {
-        (Action::Allow, _) => Verdict::Allow,
-        (Action::Deny, Mode::Protect) => Verdict::Deny,
-        (Action::Deny, _) => Verdict::Violate,
-    }
 }

@@ -6,7 +6,7 @@ mod sender;
 mod spool;
 
 pub use cache::{CacheError, PolicyCache};
-pub use sender::Sender;
+pub use sender::{Introduction, Latest, Sender};
 pub use spool::{Batch, Lost, Priority, Spool, SpoolError, SpoolLimits};
 
 use rampart_model::{PolicySnapshot, Report};

@@ -2,7 +2,11 @@
 
 use super::{Lost, Spool, Uplink};
 use rampart_model::Report;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -16,6 +20,25 @@ pub struct Sender {
     pub uplink: Arc<dyn Uplink>,
     pub spool: Arc<Spool>,
     pub introduction: Introduction,
+    pub latest: Arc<Latest>,
+}
+
+/// A report of which only the newest counts, such as statistics; never spooled.
+#[derive(Default)]
+pub struct Latest {
+    report: Mutex<Option<Report>>,
+    arrived: Notify,
+}
+
+impl Latest {
+    pub fn put(&self, report: Report) {
+        *self.report.lock().unwrap_or_else(PoisonError::into_inner) = Some(report);
+        self.arrived.notify_one();
+    }
+
+    fn take(&self) -> Option<Report> {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }
 
 impl Sender {
@@ -28,6 +51,7 @@ impl Sender {
                 Ok(true) => pause = FIRST_PAUSE,
                 Ok(false) => tokio::select! {
                     () = self.spool.arrived() => {}
+                    () = self.latest.arrived.notified() => {}
                     () = shutdown.cancelled() => break,
                 },
                 Err(error) => {
@@ -53,10 +77,12 @@ impl Sender {
             *introduced = true;
         }
         let mut batch = self.spool.peek();
-        if batch.reports.is_empty() {
+        let mut reports = std::mem::take(&mut batch.reports);
+        reports.extend(self.latest.take());
+        if reports.is_empty() {
             return Ok(false);
         }
-        self.uplink.send(std::mem::take(&mut batch.reports)).await?;
+        self.uplink.send(reports).await?;
         self.spool.acknowledge(&batch);
         Ok(true)
     }

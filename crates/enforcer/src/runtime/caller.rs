@@ -7,8 +7,8 @@
 use std::{fs, fs::File, os::unix::fs::FileExt};
 
 const NAME_BYTES: usize = 256;
-const EXECVE: u64 = 59;
-const EXECVEAT: u64 = 322;
+const EXECVE: u64 = if cfg!(target_arch = "x86_64") { 59 } else { 221 };
+const EXECVEAT: u64 = if cfg!(target_arch = "x86_64") { 322 } else { 281 };
 const MULTI_CALL: &[&str] = &["busybox", "toybox", "coreutils", "uutils", "sbase-box", "ubase-box"];
 
 /// Whether a file serves many commands, chosen by the name it is called by.
@@ -37,8 +37,8 @@ pub(crate) fn command_name<'a>(path: &'a str, argv: &'a [String]) -> &'a str {
     }
 }
 
-/// First two arguments of the exec a task waits in.
-pub(crate) fn pending_argv(tid: u32) -> Option<Vec<String>> {
+/// The first arguments of the exec a task waits in, each cut to 256 bytes.
+pub(crate) fn pending_argv(tid: u32, count: usize) -> Option<Vec<String>> {
     let line = fs::read_to_string(format!("/proc/{tid}/syscall")).ok()?;
     let mut words = line.split_ascii_whitespace();
     let number: u64 = words.next()?.parse().ok()?;
@@ -49,9 +49,9 @@ pub(crate) fn pending_argv(tid: u32) -> Option<Vec<String>> {
     };
     let argv = u64::from_str_radix(words.nth(position)?.strip_prefix("0x")?, 16).ok()?;
     let memory = File::open(format!("/proc/{tid}/mem")).ok()?;
-    let mut pointers = [0; 16];
-    memory.read_exact_at(&mut pointers, argv).ok()?;
-    let out: Vec<String> = pointers
+    let mut pointers = vec![0; count.min(64) * 8];
+    let read = memory.read_at(&mut pointers, argv).ok()?;
+    let out: Vec<String> = pointers[..read]
         .chunks_exact(8)
         .map_while(|p| Some(u64::from_le_bytes(p.try_into().ok()?)).filter(|&p| p != 0))
         .map_while(|pointer| text_at(&memory, pointer))
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn no_pending_exec_is_no_name() {
-        assert_eq!(pending_argv(std::process::id()), None);
-        assert_eq!(pending_argv(u32::MAX), None);
+        assert_eq!(pending_argv(std::process::id(), 2), None);
+        assert_eq!(pending_argv(u32::MAX, 2), None);
     }
 }

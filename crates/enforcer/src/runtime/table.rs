@@ -8,7 +8,10 @@
 use rampart_model::{Action, ProcessInfo, Timestamp};
 use std::{
     collections::{BTreeSet, HashMap, HashSet, VecDeque},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 const SHORT_CMDLINE: usize = 128;
@@ -34,13 +37,27 @@ impl Default for TableLimits {
 }
 
 /// What an exec set; shared by the children that were forked after it.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(crate) struct Image {
     pub(crate) name: String,
     pub(crate) path: String,
     pub(crate) cmdline: String,
     pub(crate) truncated: bool,
     pub(crate) cwd: String,
+    pub(crate) charge: Charge,
+}
+
+/// Bytes that count against the table's limit until the image goes.
+#[derive(Debug, Default)]
+pub(crate) struct Charge {
+    budget: Arc<AtomicUsize>,
+    bytes: usize,
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.budget.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -68,7 +85,7 @@ pub(crate) struct Table {
     live: HashMap<u32, Process>,
     by_label: HashMap<u32, BTreeSet<u32>>,
     ended: HashMap<u32, VecDeque<Process>>,
-    cmdline_bytes: usize,
+    cmdline_bytes: Arc<AtomicUsize>,
     pub(crate) overflowed: u64,
 }
 
@@ -91,15 +108,18 @@ impl Table {
 
     /// Cuts what an exec set to the limits, now that the rest of the table is known.
     pub(crate) fn image(&self, mut image: Image) -> Arc<Image> {
-        let crowded = self.cmdline_bytes >= self.limits.cmdline_bytes;
+        let crowded = self.cmdline_bytes.load(Ordering::Relaxed) >= self.limits.cmdline_bytes;
         let limit = if crowded { SHORT_CMDLINE } else { self.limits.one_cmdline };
         for text in [&mut image.cmdline, &mut image.path, &mut image.cwd, &mut image.name] {
             image.truncated |= cut(text, limit);
         }
+        let bytes = weight(&image);
+        self.cmdline_bytes.fetch_add(bytes, Ordering::Relaxed);
+        image.charge = Charge { budget: self.cmdline_bytes.clone(), bytes };
         Arc::new(image)
     }
 
-    /// Adds or replaces. An image shared with the parent costs nothing.
+    /// Adds or replaces.
     pub(crate) fn insert(&mut self, process: Process) {
         let known = self.live.contains_key(&process.pid);
         if !known && self.live.len() >= self.limits.processes {
@@ -109,18 +129,12 @@ impl Table {
         if known {
             self.unlink(process.pid);
         }
-        if Arc::strong_count(&process.image) == 1 {
-            self.cmdline_bytes += weight(&process.image);
-        }
         self.by_label.entry(process.label).or_default().insert(process.pid);
         self.live.insert(process.pid, process);
     }
 
     fn unlink(&mut self, pid: u32) -> Option<Process> {
         let process = self.live.remove(&pid)?;
-        if Arc::strong_count(&process.image) == 1 {
-            self.cmdline_bytes = self.cmdline_bytes.saturating_sub(weight(&process.image));
-        }
         if let Some(pids) = self.by_label.get_mut(&process.label) {
             pids.remove(&pid);
             if pids.is_empty() {
@@ -131,7 +145,11 @@ impl Table {
     }
 
     /// The child of a known process shows its parent's image until it execs.
+    /// Events of two rings may overtake each other: a child that has exec'd already stays as it is.
     pub(crate) fn fork(&mut self, parent: u32, child: u32, start_ns: u64, label: u32, at: Timestamp) {
+        if self.live.get(&child).is_some_and(|p| same_start(p.start_ns, start_ns)) {
+            return;
+        }
         let mut process = match self.live.get(&parent) {
             Some(parent) => parent.clone(),
             None => Process::default(),
@@ -147,8 +165,7 @@ impl Table {
 
     /// Ends a process unless its pid belongs to a younger one by now.
     pub(crate) fn exit(&mut self, pid: u32, start_ns: u64) {
-        let same = |p: &Process| start_ns == 0 || p.start_ns == 0 || p.start_ns == start_ns;
-        if !self.live.get(&pid).is_some_and(same) {
+        if !self.live.get(&pid).is_some_and(|p| same_start(p.start_ns, start_ns)) {
             return;
         }
         let Some(mut process) = self.unlink(pid) else { return };
@@ -244,6 +261,11 @@ impl Process {
     }
 }
 
+/// /proc counts start times in ticks of 10 ms, events in nanoseconds; 0 is not known.
+pub(crate) fn same_start(a: u64, b: u64) -> bool {
+    a == 0 || b == 0 || a.abs_diff(b) < 20_000_000
+}
+
 fn weight(image: &Image) -> usize {
     image.cmdline.len() + image.path.len() + image.cwd.len()
 }
@@ -257,6 +279,7 @@ fn shortened(image: &Image) -> Image {
         cmdline,
         truncated: image.truncated || cut_now,
         cwd: image.cwd.clone(),
+        charge: Charge::default(),
     }
 }
 
@@ -291,11 +314,12 @@ mod tests {
     #[test]
     fn a_late_exit_does_not_end_the_pids_next_owner() {
         let mut table = Table::new(TableLimits::default());
-        add(&mut table, 10, 1, 5, 100, "old");
-        add(&mut table, 10, 1, 5, 200, "new");
-        table.exit(10, 100);
+        let (old, new) = (1_000_000_000, 9_000_000_000);
+        add(&mut table, 10, 1, 5, old, "old");
+        add(&mut table, 10, 1, 5, new, "new");
+        table.exit(10, old);
         assert_eq!(table.live(10).unwrap().image.cmdline, "new");
-        table.exit(10, 200);
+        table.exit(10, new);
         assert!(table.live(10).is_none());
         assert_eq!(table.ended(5).len(), 1);
     }
@@ -316,7 +340,9 @@ mod tests {
         for pid in 1..=10_000 {
             table.exit(pid, u64::from(pid));
         }
-        assert_eq!((table.len(), table.ended(5).len(), table.cmdline_bytes), (0, 256, 0));
+        assert_eq!((table.len(), table.ended(5).len()), (0, 256));
+        let ended: usize = table.ended(5).iter().map(|p| weight(&p.image)).sum();
+        assert!(table.cmdline_bytes.load(Ordering::Relaxed) <= ended);
     }
 
     #[test]
@@ -341,6 +367,17 @@ mod tests {
         let line: Vec<u32> = table.ancestors(40).iter().map(|p| p.pid).collect();
         assert_eq!(line, (24..40).rev().collect::<Vec<_>>());
         assert!(Arc::ptr_eq(&table.live(1).unwrap().image, &table.live(40).unwrap().image));
+    }
+
+    #[test]
+    fn a_late_fork_does_not_undo_an_exec() {
+        let mut table = Table::new(TableLimits::default());
+        add(&mut table, 1, 0, 5, 1, "init");
+        add(&mut table, 2, 1, 5, 70_000_000_000, "worker");
+        table.fork(1, 2, 70_000_000_000, 0, Timestamp::from_ms(1));
+        assert_eq!(table.live(2).unwrap().image.cmdline, "worker");
+        table.fork(1, 2, 90_000_000_000, 5, Timestamp::from_ms(1));
+        assert_eq!(table.live(2).unwrap().image.cmdline, "init", "the pid's next owner");
     }
 
     #[test]

@@ -19,6 +19,13 @@ use std::{
 /// Longest /proc file that is read.
 const MAX_FILE: usize = 16 << 20;
 
+/// A process in the host's own namespaces: the first one, or this one where the first may not be
+/// looked at (some kernels refuse it even to root).
+pub fn host_pid() -> u32 {
+    let readable = |pid: u32| root(pid).join("ns/mnt").metadata().is_ok();
+    if readable(1) { 1 } else { std::process::id() }
+}
+
 fn root(pid: u32) -> PathBuf {
     PathBuf::from("/proc").join(pid.to_string())
 }

@@ -1,1 +1,6 @@
-//! Integration tests.
+//! Tests of the store's implementations.
+
+mod conformance;
+mod crash;
+mod file;
+mod property;

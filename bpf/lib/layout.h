@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Brings every structure of the contract into the object's type information, also those that
+ * live on stacks only, so that a test can compare their layout with user space's.
+ */
+#ifndef RAMPART_LAYOUT_H
+#define RAMPART_LAYOUT_H
+
+struct rp_layout {
+	struct rp_fork fork;
+	struct rp_exec exec;
+	struct rp_exit exit;
+	struct rp_cred cred;
+	struct rp_socket socket;
+	struct rp_net net;
+	struct rp_cgroup cgroup;
+	struct rp_config config;
+	struct rp_label label;
+	struct rp_state state;
+	struct rp_policy policy;
+	struct rp_exec_key exec_key;
+	struct rp_port_key port_key;
+	struct rp_rule_key rule_key;
+	struct rp_rule rule;
+	struct rp_flow_key flow_key;
+	struct rp_flow flow;
+};
+
+struct rp_layout *rp_layout __attribute__((used));
+
+#endif

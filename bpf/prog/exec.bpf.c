@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * A program is about to run its first instruction: report it, kill it, or stop it until user
+ * space knows its container. Signals sent here act on the way out of the system call.
+ */
+
+#define SIGKILL 9
+#define SIGSTOP 19
+#define OVERLAY_MAGIC 0x794c7630
+#define TMPFS_MAGIC 0x01021994
+#define RAMFS_MAGIC 0x858458f6
+
+struct exec_scratch {
+	struct rp_exec record;
+	struct path_buffer path;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct exec_scratch);
+} exec_scratch SEC(".maps");
+
+/* An overlay inode is followed by a pointer to the upper dentry, if there is one. */
+static __always_inline bool in_upper_layer(struct inode *inode)
+{
+	void *upper = 0;
+
+	bpf_probe_read_kernel(&upper, sizeof(upper),
+			      (void *)inode + bpf_core_type_size(struct inode));
+	return upper != 0;
+}
+
+static __always_inline __u32 file_flags(struct inode *inode, struct task_struct *task)
+{
+	struct super_block *sb = BPF_CORE_READ(inode, i_sb);
+	struct super_block *root = BPF_CORE_READ(task, fs, root.mnt, mnt_sb);
+	__u64 magic = BPF_CORE_READ(sb, s_magic);
+	__u32 flags = 0;
+
+	if (magic == OVERLAY_MAGIC && in_upper_layer(inode))
+		flags |= RP_EXEC_UPPER;
+	if (magic == TMPFS_MAGIC || magic == RAMFS_MAGIC)
+		flags |= RP_EXEC_TMPFS;
+	if (BPF_CORE_READ(inode, i_nlink) == 0)
+		flags |= RP_EXEC_UNLINKED;
+	if (sb != root)
+		flags |= RP_EXEC_FOREIGN;
+	if (BPF_CORE_READ(root, s_magic) == OVERLAY_MAGIC)
+		flags |= RP_EXEC_OVERLAY;
+	return flags;
+}
+
+static __always_inline __u32 exec_reason(__u32 label, struct rp_exec *record)
+{
+	struct rp_policy *policy = bpf_map_lookup_elem(&policies, &label);
+	struct rp_exec_key key = { .dev = record->dev, .ino = record->ino };
+	__u32 *listed;
+
+	if (!policy || !(policy->flags & (RP_POLICY_DRIFT_KILL | RP_POLICY_DENY_LIST)))
+		return RP_REASON_NONE;
+	key.set = policy->set;
+	listed = bpf_map_lookup_elem(&exec_verdicts, &key);
+	if (listed)
+		return *listed == RP_DENY ? RP_REASON_DENIED : RP_REASON_NONE;
+	if (!(policy->flags & RP_POLICY_DRIFT_KILL))
+		return RP_REASON_NONE;
+	if (record->flags & RP_EXEC_UNLINKED)
+		return RP_REASON_FILELESS;
+	if (record->flags & RP_EXEC_UPPER)
+		return RP_REASON_DROPPED;
+	if ((record->flags & RP_EXEC_TMPFS) && (record->flags & RP_EXEC_FOREIGN))
+		return RP_REASON_TMPFS;
+	return RP_REASON_NONE;
+}
+
+/* Appends the path of `path` to the record's data and returns its length. */
+static __always_inline __u32 append_path(struct exec_scratch *scratch, __u32 offset,
+					 struct vfsmount *mnt, struct dentry *dentry,
+					 struct task_struct *task, bool *complete)
+{
+	__u32 at = walk_path(&scratch->path, mnt, dentry, task, complete);
+	__u32 len;
+
+	if (at >= RP_PATH || offset > RP_EXEC_DATA - RP_PATH)
+		return 0;
+	len = RP_PATH - at;
+	if (len > RP_PATH)
+		return 0;
+	if (bpf_probe_read_kernel(&scratch->record.data[offset], len,
+				  &scratch->path.text[at & (RP_PATH - 1)]))
+		return 0;
+	return len;
+}
+
+static __always_inline __u32 append_argv(struct rp_exec *record, __u32 offset,
+					 struct task_struct *task)
+{
+	__u64 begin = BPF_CORE_READ(task, mm, arg_start);
+	__u64 end = BPF_CORE_READ(task, mm, arg_end);
+	__u64 total = end > begin ? end - begin : 0;
+	__u32 head, tail;
+
+	record->argv_bytes = total;
+	record->argv_head_len = 0;
+	record->argv_tail_len = 0;
+	head = total > RP_ARGV_HEAD ? RP_ARGV_HEAD : total;
+	if (!head || offset > RP_EXEC_DATA - RP_ARGV_HEAD)
+		return offset;
+	if (head < total)
+		record->flags |= RP_EXEC_ARGV_CUT;
+	if (head > RP_ARGV_HEAD ||
+	    bpf_probe_read_user(&record->data[offset], head, (void *)begin)) {
+		record->flags |= RP_EXEC_ARGV_CUT;
+		return offset;
+	}
+	record->argv_head_len = head;
+	offset += head;
+	total -= head;
+	tail = total > RP_ARGV_TAIL ? RP_ARGV_TAIL : total;
+	if (!tail || offset > RP_EXEC_DATA - RP_ARGV_TAIL || tail > RP_ARGV_TAIL)
+		return offset;
+	if (bpf_probe_read_user(&record->data[offset], tail, (void *)(end - tail)))
+		return offset;
+	record->argv_tail_len = tail;
+	return offset + tail;
+}
+
+static __always_inline __u32 append_text(struct exec_scratch *scratch, struct task_struct *task,
+					 struct linux_binprm *bprm)
+{
+	struct rp_exec *record = &scratch->record;
+	struct file *file = bprm->file;
+	bool complete = false;
+	__u32 offset, len;
+	long name;
+
+	offset = append_path(scratch, 0, BPF_CORE_READ(file, f_path.mnt),
+			     BPF_CORE_READ(file, f_path.dentry), task, &complete);
+	record->path_len = offset;
+	if (!complete)
+		record->flags |= RP_EXEC_PATH_CUT;
+	len = append_path(scratch, offset, BPF_CORE_READ(task, fs, pwd.mnt),
+			  BPF_CORE_READ(task, fs, pwd.dentry), task, &complete);
+	record->cwd_len = len;
+	if (!complete)
+		record->flags |= RP_EXEC_CWD_CUT;
+	offset += len;
+	record->filename_len = 0;
+	if (offset <= RP_EXEC_DATA - RP_PATH) {
+		name = bpf_probe_read_kernel_str(&record->data[offset], RP_PATH, bprm->filename);
+		if (name > 1 && name <= RP_PATH) {
+			record->filename_len = name - 1;
+			offset += name - 1;
+		}
+	}
+	return append_argv(record, offset, task);
+}
+
+static __always_inline void send_exec(struct exec_scratch *scratch, __u32 kind, __u32 data_len,
+				      bool critical, bool now)
+{
+	__u32 size = __builtin_offsetof(struct rp_exec, data) + data_len;
+
+	if (size > sizeof(struct rp_exec))
+		return;
+	fill_head(&scratch->record.head, kind, size);
+	if (critical)
+		send_critical(&scratch->record, size, now);
+	else
+		send_event(&scratch->record, size);
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(on_exec, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
+{
+	struct rp_config *config = configuration();
+	__u32 zero = 0, label_flags = 0, label = 0, kind = RP_EXEC, data_len;
+	struct exec_scratch *scratch;
+	struct inode *inode;
+	struct rp_state *state;
+	struct rp_exec *record;
+	bool inside;
+
+	scratch = bpf_map_lookup_elem(&exec_scratch, &zero);
+	if (!scratch || !config)
+		return 0;
+	record = &scratch->record;
+	inside = in_container(task, config);
+	state = state_of(task, &label_flags);
+	if (state)
+		label = state->label;
+	if (!state && inside && !(label_flags & RP_LABEL_IGNORED))
+		kind = RP_FIRST_EXEC;
+	if (!label && kind == RP_EXEC && !config->host_events)
+		return 0;
+
+	inode = BPF_CORE_READ(bprm, file, f_inode);
+	record->ino = BPF_CORE_READ(inode, i_ino);
+	record->dev = BPF_CORE_READ(inode, i_sb, s_dev);
+	record->mode = BPF_CORE_READ(inode, i_mode);
+	record->flags = file_flags(inode, task);
+	record->reason = RP_REASON_NONE;
+	/*
+	 * The runtime's own helper joins the cgroup while it is still outside and may run from a
+	 * memfd: only what has been inside is judged.
+	 */
+	if (state && (inside || (state->flags & RP_STATE_INSIDE))) {
+		state->flags |= RP_STATE_INSIDE;
+		record->reason = exec_reason(label, record);
+		if (record->reason && bpf_send_signal(SIGKILL) == 0) {
+			kind = RP_KILLED;
+			count(RP_COUNT_KILLED);
+		}
+	}
+	if (kind == RP_FIRST_EXEC && config->hold && bpf_send_signal(SIGSTOP) == 0) {
+		record->flags |= RP_EXEC_HELD;
+		count(RP_COUNT_HELD);
+	}
+
+	fill_task(&record->task, task, label);
+	record->prev_uid = record->task.uid;
+	record->prev_euid = record->task.euid;
+	record->prev_caps = record->task.caps;
+	if (state) {
+		if (state->uid != record->task.uid || state->euid != record->task.euid ||
+		    (record->task.caps & ~state->caps))
+			record->flags |= RP_EXEC_CRED;
+		record->prev_uid = state->uid;
+		record->prev_euid = state->euid;
+		record->prev_caps = state->caps;
+		compare_cred(state, task, RP_CAUSE_EXEC);
+	}
+	data_len = append_text(scratch, task, bprm);
+	send_exec(scratch, kind, data_len, label || kind != RP_EXEC, kind != RP_EXEC);
+	return 0;
+}

@@ -1,0 +1,374 @@
+//! What is known of every container, merged over its sources, and what has changed.
+//!
+//! A state machine without I/O or clock: sources feed it, [`Inventory::drain`] gives the changes.
+//! Only containers that run, or have run, are told of; what a runtime says of a container before
+//! its start is kept, so that it is complete at its first exec. Bounds: [`MAX_CONTAINERS`] kept,
+//! [`MAX_RECENT`] remembered after their end, [`MAX_OUTBOX`] changes waiting.
+
+use crate::{procfs::net::Interfaces, runtime::RuntimeKind, service::identity};
+use rampart_model::{NodeId, Timestamp, Workload, WorkloadId, workload::Pod};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+
+/// The exit code of a container whose end nobody saw.
+pub const EXIT_UNKNOWN: i32 = -1;
+
+const MAX_CONTAINERS: usize = 16_384;
+const MAX_RECENT: usize = 1024;
+const MAX_OUTBOX: usize = 65_536;
+
+/// Something happened to the containers of this node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Runs. Every container is added before it is updated or removed.
+    Added(Box<Workload>),
+    /// More is known, or something changed.
+    Updated(Box<Workload>),
+    /// Has ended; `exit_code` is [`EXIT_UNKNOWN`] if nobody saw it.
+    Removed {
+        id: WorkloadId,
+        at: Timestamp,
+        exit_code: i32,
+    },
+    /// A runtime stopped answering. Its containers stay, followed through the kernel.
+    RuntimeLost {
+        runtime: RuntimeKind,
+        socket: String,
+        error: String,
+    },
+    /// A runtime answers, for the first time or again.
+    RuntimeFound {
+        runtime: RuntimeKind,
+        socket: String,
+        version: String,
+    },
+}
+
+/// What a source has to say.
+#[derive(Clone, Debug)]
+pub(crate) enum Fact {
+    /// A container as this source sees it now.
+    Seen(Box<Workload>),
+    /// It has ended.
+    Gone {
+        id: WorkloadId,
+        at: Timestamp,
+        exit_code: i32,
+    },
+    /// A complete listing: what this source once saw and does not list has ended.
+    Listed(HashSet<WorkloadId>),
+}
+
+#[derive(Debug)]
+struct Entry {
+    facts: BTreeMap<RuntimeKind, Workload>,
+    merged: Workload,
+    announced: Option<Workload>,
+    has_run: bool,
+    /// Its process was not there when last looked for.
+    suspect: bool,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Inventory {
+    node: NodeId,
+    node_name: String,
+    entries: HashMap<WorkloadId, Entry>,
+    by_cgroup: HashMap<u64, WorkloadId>,
+    recent: VecDeque<Workload>,
+    dirty: BTreeSet<WorkloadId>,
+    outbox: VecDeque<Change>,
+    dropped: u64,
+    refused: u64,
+}
+
+impl Inventory {
+    pub(crate) fn new(node: NodeId, node_name: String) -> Self {
+        Self {
+            node,
+            node_name,
+            ..Self::default()
+        }
+    }
+
+    /// Takes a source's word, seen at `now`.
+    pub(crate) fn apply(&mut self, source: RuntimeKind, fact: Fact, now: Timestamp) {
+        match fact {
+            Fact::Seen(workload) => self.see(source, *workload, now),
+            Fact::Gone { id, at, exit_code } => self.end(&id, at, exit_code),
+            Fact::Listed(ids) => self.reconcile(source, &ids, now),
+        }
+    }
+
+    /// Changes since the last call, in the order they happened.
+    pub(crate) fn drain(&mut self) -> Vec<Change> {
+        let dirty = std::mem::take(&mut self.dirty);
+        for id in dirty {
+            self.announce(&id);
+        }
+        self.outbox.drain(..).collect()
+    }
+
+    /// Tells of a runtime, between the changes of containers.
+    pub(crate) fn note(&mut self, change: Change) {
+        self.push(change);
+    }
+
+    /// A container that runs, or one of those that ended last.
+    pub(crate) fn by_id(&self, id: &str) -> Option<Workload> {
+        match self.entries.get(id) {
+            Some(entry) => Some(entry.merged.clone()),
+            None => self
+                .recent
+                .iter()
+                .rev()
+                .find(|w| w.id.as_str() == id)
+                .cloned(),
+        }
+    }
+
+    pub(crate) fn by_cgroup(&self, cgroup_id: u64) -> Option<Workload> {
+        match self.by_cgroup.get(&cgroup_id) {
+            Some(id) => self.by_id(id.as_str()),
+            None => self
+                .recent
+                .iter()
+                .rev()
+                .find(|w| w.cgroup_id == cgroup_id)
+                .cloned(),
+        }
+    }
+
+    pub(crate) fn running(&self) -> Vec<Workload> {
+        self.entries
+            .values()
+            .filter(|e| e.merged.running)
+            .map(|e| e.merged.clone())
+            .collect()
+    }
+
+    /// Ends containers whose first process was not there on two looks in a row: the runtime's own
+    /// word, which has the exit code, gets the time to come first.
+    pub(crate) fn check_alive(&mut self, is_alive: impl Fn(u32) -> bool, now: Timestamp) {
+        let mut ended = Vec::new();
+        for (id, entry) in &mut self.entries {
+            if !entry.merged.running || entry.merged.pid == 0 || is_alive(entry.merged.pid) {
+                entry.suspect = false;
+            } else if entry.suspect {
+                ended.push(id.clone());
+            } else {
+                entry.suspect = true;
+            }
+        }
+        for id in ended {
+            self.end(&id, now, EXIT_UNKNOWN);
+        }
+    }
+
+    /// Networks joined or left while it runs.
+    pub(crate) fn set_interfaces(&mut self, id: &WorkloadId, interfaces: &Interfaces) {
+        let Some(entry) = self.entries.get_mut(id) else {
+            return;
+        };
+        for view in entry.facts.values_mut().chain([&mut entry.merged]) {
+            view.interfaces.clone_from(interfaces);
+        }
+        self.dirty.insert(id.clone());
+    }
+
+    pub(crate) fn is_known(&self, id: &str) -> bool {
+        self.entries.contains_key(id)
+    }
+
+    /// Which of the sources have described a container.
+    pub(crate) fn has_fact(&self, source: RuntimeKind, id: &str) -> bool {
+        self.entries
+            .get(id)
+            .is_some_and(|e| e.facts.contains_key(&source))
+    }
+
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Containers not taken because there are too many.
+    pub(crate) fn refused(&self) -> u64 {
+        self.refused
+    }
+
+    fn see(&mut self, source: RuntimeKind, workload: Workload, now: Timestamp) {
+        let id = workload.id.clone();
+        if id.is_empty() || self.is_stale(&workload) {
+            return;
+        }
+        // The same id with another process: it was restarted, and its end was missed.
+        if let Some(entry) = self.entries.get(&id)
+            && entry.merged.running
+            && workload.running
+            && ![0, entry.merged.pid].contains(&workload.pid)
+            && entry.merged.pid != 0
+        {
+            self.end(&id, now, EXIT_UNKNOWN);
+        }
+        if !self.entries.contains_key(&id) && self.entries.len() >= MAX_CONTAINERS {
+            self.refused += 1;
+            return;
+        }
+        let entry = self.entries.entry(id.clone()).or_insert_with(|| Entry {
+            facts: BTreeMap::new(),
+            merged: Workload::default(),
+            announced: None,
+            has_run: false,
+            suspect: false,
+        });
+        entry.facts.insert(source, workload);
+        let old_cgroup = entry.merged.cgroup_id;
+        let mut merged = merge(entry.facts.values());
+        merged.node = self.node.clone();
+        merged.node_name.clone_from(&self.node_name);
+        let named = identity(&merged);
+        (merged.service, merged.domain) = (named.service, named.domain);
+        entry.has_run |= merged.running;
+        entry.merged = merged;
+        if entry.merged.cgroup_id != old_cgroup {
+            self.by_cgroup.remove(&old_cgroup);
+        }
+        if entry.merged.cgroup_id != 0 {
+            self.by_cgroup.insert(entry.merged.cgroup_id, id.clone());
+        }
+        self.dirty.insert(id);
+    }
+
+    /// A late word about a run that has ended: an answer that crossed with the event of the end.
+    fn is_stale(&self, workload: &Workload) -> bool {
+        workload.running
+            && !self.entries.contains_key(&workload.id)
+            && self
+                .recent
+                .iter()
+                .any(|w| w.id == workload.id && (w.pid == workload.pid || workload.pid == 0))
+    }
+
+    fn end(&mut self, id: &WorkloadId, at: Timestamp, exit_code: i32) {
+        self.announce(id);
+        self.dirty.remove(id);
+        let Some(entry) = self.entries.remove(id) else {
+            return;
+        };
+        let mut last = entry.merged;
+        self.by_cgroup.remove(&last.cgroup_id);
+        if entry.announced.is_some() {
+            self.push(Change::Removed {
+                id: id.clone(),
+                at,
+                exit_code,
+            });
+        }
+        if !entry.has_run {
+            return;
+        }
+        last.running = false;
+        last.finished_at = at;
+        last.exit_code = exit_code;
+        if self.recent.len() == MAX_RECENT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(last);
+    }
+
+    fn reconcile(&mut self, source: RuntimeKind, listed: &HashSet<WorkloadId>, now: Timestamp) {
+        let mut ended = Vec::new();
+        for (id, entry) in &mut self.entries {
+            if listed.contains(id) || entry.facts.remove(&source).is_none() {
+                continue;
+            }
+            // Others still vouch for it: a state folder may go before the runtime says why.
+            if entry.facts.is_empty() {
+                ended.push(id.clone());
+            }
+        }
+        for id in ended {
+            self.end(&id, now, EXIT_UNKNOWN);
+        }
+    }
+
+    fn announce(&mut self, id: &WorkloadId) {
+        let Some(entry) = self.entries.get_mut(id) else {
+            return;
+        };
+        if !entry.has_run || entry.announced.as_ref() == Some(&entry.merged) {
+            return;
+        }
+        let first = entry.announced.is_none();
+        entry.announced = Some(entry.merged.clone());
+        let workload = Box::new(entry.merged.clone());
+        self.push(if first {
+            Change::Added(workload)
+        } else {
+            Change::Updated(workload)
+        });
+    }
+
+    fn push(&mut self, change: Change) {
+        if self.outbox.len() >= MAX_OUTBOX {
+            self.outbox.pop_front();
+            self.dropped += 1;
+        }
+        self.outbox.push_back(change);
+    }
+}
+
+/// One workload of several views of it, given from the least to the most telling source. A field
+/// is the last view's that has it; labels are united; what grants power is true if any view says so.
+fn merge<'a>(views: impl Iterator<Item = &'a Workload>) -> Workload {
+    let mut out = Workload::default();
+    for view in views {
+        overlay(&mut out, view);
+    }
+    if out.name.is_empty() {
+        out.name = out.id.as_str().to_owned();
+    }
+    out
+}
+
+/// Takes each named field if it is not its type's empty value.
+macro_rules! take {
+    ($from:ident => $to:ident: $($field:ident),+ $(,)?) => {
+        $(set(&mut $to.$field, &$from.$field);)+
+    };
+}
+
+fn set<T: Clone + Default + PartialEq>(to: &mut T, from: &T) {
+    if *from != T::default() {
+        to.clone_from(from);
+    }
+}
+
+fn overlay(out: &mut Workload, view: &Workload) {
+    // A name that only repeats the id says less than any other.
+    let named = !view.name.is_empty() && view.name != view.id.as_str();
+    if named {
+        out.name.clone_from(&view.name);
+    }
+    take!(view => out: id, image, image_digest, env, runtime, pid, cgroup_path, cgroup_id,
+        network_mode, interfaces, ports, mounts, memory_limit_bytes, cpus, created_at, started_at,
+        finished_at, exit_code);
+    out.labels
+        .extend(view.labels.iter().map(|(k, v)| (k.clone(), v.clone())));
+    out.host_network |= view.host_network;
+    out.host_pid |= view.host_pid;
+    out.privileged |= view.privileged;
+    out.run_as_root |= view.run_as_root;
+    out.running |= view.running;
+    out.sandbox |= view.sandbox;
+    if let Some(pod) = &view.pod {
+        overlay_pod(out.pod.get_or_insert_with(Pod::default), pod);
+    }
+}
+
+fn overlay_pod(out: &mut Pod, view: &Pod) {
+    take!(view => out: uid, name, namespace, sandbox_id, namespace_labels);
+}
+
+#[cfg(test)]
+#[path = "inventory_tests.rs"]
+mod tests;

@@ -1,0 +1,4 @@
+//! The controller, driven from outside.
+
+mod app;
+mod world;

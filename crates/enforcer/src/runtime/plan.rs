@@ -1,0 +1,177 @@
+//! A workload's compiled policy, and what of it the kernel enforces by itself.
+
+use super::{judge::is_loader, table::Image};
+use rampart_model::{Action, Baseline, FileBehavior, GroupName, Mode};
+use rampart_policy::{
+    Direction, NetCell, NetPolicy, ProcessAsk, ProcessVerdict, WorkloadPolicy, file::WATCHED,
+    process::Parent,
+};
+use rampart_probe::{KernelPolicy, NetVerdict, ProtectedPath};
+use std::{collections::BTreeSet, sync::Arc};
+
+/// What a verdict on an exec depends on.
+pub(crate) struct ExecFacts<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) path: &'a str,
+    pub(crate) user: &'a str,
+    pub(crate) parents: &'a [Arc<Image>],
+    pub(crate) upper: bool,
+    pub(crate) unlinked: bool,
+    pub(crate) from_exec: bool,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    pub(crate) policy: WorkloadPolicy,
+    pub(crate) group: GroupName,
+    pub(crate) process_mode: Mode,
+    pub(crate) kernel: KernelPolicy,
+    /// The profile speaks of parents, or of the family.
+    pub(crate) needs_parents: bool,
+    /// A listed file is listed whoever runs it.
+    pub(crate) cacheable: bool,
+    /// The profile allows dynamic loaders as programs.
+    pub(crate) loaders_listed: bool,
+}
+
+impl Plan {
+    pub(crate) fn new(policy: WorkloadPolicy) -> Self {
+        let mut plan = Self {
+            group: policy.group.clone(),
+            process_mode: policy.profile_mode,
+            needs_parents: policy.process.iter().any(|r| r.name.ends_with("/*")),
+            cacheable: policy.baseline == Baseline::Basic
+                && policy.process.iter().all(|r| r.user.is_empty() && !r.name.ends_with("/*")),
+            loaders_listed: policy
+                .process
+                .iter()
+                .any(|r| r.action == Action::Allow && (is_loader(&r.path) || allows_all(&r.name, &r.path))),
+            kernel: KernelPolicy {
+                process_mode: policy.profile_mode,
+                network_mode: policy.policy_mode,
+                drift_kill: policy.profile_mode == Mode::Protect,
+                exec_allow: Vec::new(),
+                exec_deny: Vec::new(),
+                judge_exec: true,
+                protected: protected(&policy),
+                verdicts: verdicts(&policy.network),
+                default_verdict: policy.network.default.verdict,
+                quarantined: policy.quarantined,
+            },
+            policy: WorkloadPolicy::default(),
+        };
+        plan.policy = policy;
+        plan
+    }
+
+    pub(crate) fn judge(&self, facts: &ExecFacts<'_>) -> ProcessVerdict {
+        judge(&self.policy, facts)
+    }
+
+}
+
+fn judge(policy: &WorkloadPolicy, facts: &ExecFacts<'_>) -> ProcessVerdict {
+    let parents: Vec<Parent<'_>> =
+        facts.parents.iter().map(|p| Parent { name: &p.name, path: &p.path }).collect();
+    policy.judge_process(&ProcessAsk {
+        name: facts.name,
+        path: facts.path,
+        user: facts.user,
+        parents: &parents,
+        upper_layer: facts.upper,
+        memfd: facts.unlinked,
+        from_runtime_exec: facts.from_exec,
+        family: !facts.from_exec,
+    })
+}
+
+fn allows_all(name: &str, path: &str) -> bool {
+    name == "*" && matches!(path, "*" | "/*")
+}
+
+/// Paths whose changes are told; asked about are those where a rule may deny, or learn from reads.
+fn protected(policy: &WorkloadPolicy) -> Vec<ProtectedPath> {
+    let protect_mode = policy.profile_mode == Mode::Protect;
+    let watched = WATCHED.iter().map(|w| protect(w.filter, w.recursive, false));
+    let rules = policy.files.iter().map(|rule| {
+        let ask = protect_mode || rule.behavior == FileBehavior::BlockAccess;
+        protect(&rule.filter, rule.recursive, ask)
+    });
+    let paths: BTreeSet<ProtectedPath> = watched.chain(rules).collect();
+    // The same path, asked about, covers the one that is only watched.
+    let covered = |path: &ProtectedPath| !path.ask && paths.contains(&ProtectedPath { ask: true, ..path.clone() });
+    paths.iter().filter(|path| !covered(path)).cloned().collect()
+}
+
+/// A star before the last component is watched as everything below; the verdict tells apart.
+fn protect(filter: &str, recursive: bool, ask: bool) -> ProtectedPath {
+    let parent = filter.rsplit_once('/').map_or("", |(parent, _)| parent);
+    match parent.split_once('*') {
+        Some((head, _)) => {
+            let dir = head.rsplit_once('/').map_or("/", |(dir, _)| dir);
+            let path = if dir.is_empty() { "/" } else { dir };
+            ProtectedPath { path: path.into(), recursive: true, ask }
+        }
+        None => ProtectedPath { path: filter.into(), recursive, ask },
+    }
+}
+
+fn verdicts(network: &NetPolicy) -> Vec<NetVerdict> {
+    // A block of length 0 means both families to the kernel, so one of the two cells is enough.
+    let both = |cell: &&NetCell| cell.prefix.prefix_len() > 0 || cell.prefix.addr().is_ipv4();
+    network
+        .cells
+        .iter()
+        .filter(both)
+        .map(|cell| {
+            let (port_low, port_high) = cell.ports.unwrap_or((0, u16::MAX));
+            NetVerdict {
+                direction: match cell.direction {
+                    Direction::Ingress => rampart_probe::Direction::Ingress,
+                    Direction::Egress => rampart_probe::Direction::Egress,
+                },
+                protocol: cell.protocol,
+                port_low,
+                port_high,
+                peer: cell.prefix.addr(),
+                prefix: cell.prefix.prefix_len(),
+                verdict: cell.verdict.verdict,
+                rule: cell.verdict.rule.0,
+            }
+        })
+        .collect()
+}
+
+/// The policy of the node's own processes, which is never enforced here.
+#[derive(Debug, Default)]
+pub(crate) struct HostPlan {
+    pub(crate) policy: WorkloadPolicy,
+    /// The group `nodes` has a mode.
+    pub(crate) mode: Option<Mode>,
+}
+
+impl HostPlan {
+    pub(crate) fn judge(&self, facts: &ExecFacts<'_>) -> ProcessVerdict {
+        judge(&self.policy, facts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stars_before_the_last_component_widen_the_watch() {
+        for (filter, recursive, path, deep) in [
+            ("/etc/passwd", false, "/etc/passwd", false),
+            ("/etc/*.conf", false, "/etc/*.conf", false),
+            ("/bin", true, "/bin", true),
+            ("/home/*/.ssh/*", false, "/home", true),
+            ("/a/b*/c", false, "/a", true),
+            ("/*/x", false, "/", true),
+        ] {
+            let want = ProtectedPath { path: path.into(), recursive: deep, ask: true };
+            assert_eq!(protect(filter, recursive, true), want, "{filter}");
+        }
+    }
+}

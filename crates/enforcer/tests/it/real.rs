@@ -1,0 +1,1 @@
+//! On real containers, with the real kernel side.

@@ -1,0 +1,204 @@
+//! What Discover adds to a policy. Merging is idempotent: the same behaviour seen twice changes
+//! nothing the second time. Every list is bounded, so a workload that makes up names cannot fill
+//! the store.
+
+use crate::{
+    application,
+    process::{self, ProcessAsk},
+};
+use rampart_model::{
+    Action, ConfigSource, FileBehavior, FileRule, GroupName, NetworkRule, PortRange, ProcessProfile,
+    ProcessRule, Protocol, RuleId, Timestamp,
+};
+
+/// Learned process rules of one group.
+pub const MAX_PROCESS_RULES: usize = 4096;
+/// Learned applications of one file rule.
+pub const MAX_APPLICATIONS: usize = 256;
+/// Ports of a protocol between two groups; more are learned as every port.
+pub const MAX_PORTS: usize = 64;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Learned {
+    /// The policy had it already.
+    Known,
+    Added,
+    /// The list is full: what was seen will be a violation.
+    Full,
+}
+
+/// Adds a process to a profile unless a rule covers it. The rule holds for every user.
+pub fn process(
+    profile: &mut ProcessProfile,
+    name: &str,
+    path: &str,
+    uuid: impl FnOnce() -> String,
+    now: Timestamp,
+) -> Learned {
+    if knows_process(profile, name, path) {
+        return Learned::Known;
+    }
+    let rule = ProcessRule {
+        name: name.to_owned(),
+        path: path.to_owned(),
+        action: Action::Allow,
+        source: ConfigSource::Learned,
+        uuid: uuid(),
+        created_at: now,
+        updated_at: now,
+        ..ProcessRule::default()
+    };
+    let learned = profile.rules.iter().filter(|r| r.source == ConfigSource::Learned).count();
+    if learned >= MAX_PROCESS_RULES || process::validate(&rule).is_err() {
+        return Learned::Full;
+    }
+    profile.rules.push(rule);
+    Learned::Added
+}
+
+/// Whether a rule of the profile covers a process already.
+pub fn knows_process(profile: &ProcessProfile, name: &str, path: &str) -> bool {
+    let ask = ProcessAsk { name, path, ..ProcessAsk::default() };
+    profile.rules.iter().any(|rule| {
+        process::matches(rule, &ask) || (rule.name == name && rule.path == path && rule.user.is_empty())
+    })
+}
+
+/// Adds an application to the block rule with this filter.
+pub fn file(
+    rules: &mut [FileRule],
+    filter: &str,
+    behavior: FileBehavior,
+    application: &str,
+    now: Timestamp,
+) -> Learned {
+    let Some(rule) = rules.iter_mut().find(|r| r.filter == filter && r.behavior == behavior) else {
+        // The rule was deleted meanwhile; there is nothing to add to.
+        return Learned::Known;
+    };
+    if rule.applications.iter().any(|known| known == application) {
+        return Learned::Known;
+    }
+    if rule.applications.len() >= MAX_APPLICATIONS || application.is_empty() || application.len() > 4096 {
+        return Learned::Full;
+    }
+    rule.applications.push(application.to_owned());
+    rule.updated_at = now;
+    Learned::Added
+}
+
+/// A new learned rule between two groups, without ports.
+pub fn network_rule(id: RuleId, from: &GroupName, to: &GroupName, now: Timestamp) -> NetworkRule {
+    NetworkRule {
+        id,
+        from: from.clone(),
+        to: to.clone(),
+        action: Action::Allow,
+        source: ConfigSource::Learned,
+        created_at: now,
+        updated_at: now,
+        ..NetworkRule::default()
+    }
+}
+
+/// Adds a port to a learned rule, with the application that is known by it. Where one port has no
+/// known application the rule holds for any.
+pub fn network(rule: &mut NetworkRule, protocol: Protocol, port: u16, now: Timestamp) -> Learned {
+    if rule.ports.iter().any(|range| range.contains(protocol, port)) {
+        return Learned::Known;
+    }
+    if protocol == Protocol::Icmp {
+        rule.ports.push(every(protocol));
+    } else {
+        rule.ports.push(PortRange::one(protocol, port));
+        let of_protocol = rule.ports.iter().filter(|r| r.protocol == Some(protocol)).count();
+        if of_protocol > MAX_PORTS {
+            rule.ports.retain(|r| r.protocol != Some(protocol));
+            rule.ports.push(every(protocol));
+        }
+    }
+    rule.ports.sort();
+    rule.applications = applications(&rule.ports);
+    rule.updated_at = now;
+    Learned::Added
+}
+
+fn every(protocol: Protocol) -> PortRange {
+    PortRange { protocol: Some(protocol), low: 0, high: u16::MAX }
+}
+
+fn applications(ports: &[PortRange]) -> Vec<String> {
+    let known: Option<Vec<&str>> = ports
+        .iter()
+        .map(|r| r.protocol.filter(|_| r.low == r.high).and_then(|p| application::by_port(p, r.low)))
+        .collect();
+    let mut names: Vec<String> = known.unwrap_or_default().into_iter().map(str::to_owned).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(7);
+
+    #[test]
+    fn processes_are_learned_once() {
+        let mut profile = ProcessProfile::default();
+        let mut learn = |name: &str, path: &str| {
+            process(&mut profile, name, path, || format!("uuid-{name}"), NOW)
+        };
+        assert_eq!(learn("nginx", "/usr/sbin/nginx"), Learned::Added);
+        assert_eq!(learn("nginx", "/usr/sbin/nginx"), Learned::Known);
+        assert_eq!(learn("nginx", "/tmp/nginx"), Learned::Added);
+        assert_eq!(learn("sh", "/bin/busybox"), Learned::Added);
+        assert_eq!(learn("nc", "/bin/busybox"), Learned::Added);
+        assert_eq!(learn("", "/bin/x"), Learned::Full);
+        assert_eq!(profile.rules.len(), 4);
+        assert!(profile.rules.iter().all(|r| r.source == ConfigSource::Learned && r.user.is_empty()));
+    }
+
+    #[test]
+    fn profiles_are_bounded() {
+        let mut profile = ProcessProfile::default();
+        for i in 0..MAX_PROCESS_RULES + 10 {
+            process(&mut profile, &format!("x{i}"), &format!("/tmp/x{i}"), String::new, NOW);
+        }
+        assert_eq!(profile.rules.len(), MAX_PROCESS_RULES);
+        assert_eq!(process(&mut profile, "y", "/tmp/y", String::new, NOW), Learned::Full);
+    }
+
+    #[test]
+    fn applications_of_files_are_learned() {
+        let mut rules = [FileRule {
+            filter: "/secret".into(),
+            behavior: FileBehavior::BlockAccess,
+            ..FileRule::default()
+        }];
+        let block = FileBehavior::BlockAccess;
+        assert_eq!(file(&mut rules, "/secret", block, "/bin/app", NOW), Learned::Added);
+        assert_eq!(file(&mut rules, "/secret", block, "/bin/app", NOW), Learned::Known);
+        assert_eq!(file(&mut rules, "/gone", block, "/bin/app", NOW), Learned::Known);
+        assert_eq!(rules[0].applications, ["/bin/app"]);
+    }
+
+    #[test]
+    fn ports_are_learned() {
+        let mut rule = network_rule(RuleId(10_000), &"a".into(), &"b".into(), NOW);
+        let tcp = Protocol::Tcp;
+        assert_eq!(network(&mut rule, tcp, 80, NOW), Learned::Added);
+        assert_eq!(network(&mut rule, tcp, 80, NOW), Learned::Known);
+        assert_eq!(network(&mut rule, tcp, 6379, NOW), Learned::Added);
+        assert_eq!(rule.applications, ["HTTP", "Redis"]);
+        assert_eq!(network(&mut rule, tcp, 4711, NOW), Learned::Added);
+        assert_eq!(rule.applications, Vec::<String>::new());
+        for port in 10_000..10_100 {
+            network(&mut rule, tcp, port, NOW);
+        }
+        assert_eq!(rule.ports, [every(tcp)]);
+        assert_eq!(network(&mut rule, tcp, 1, NOW), Learned::Known);
+        assert_eq!(network(&mut rule, Protocol::Udp, 53, NOW), Learned::Added);
+    }
+}

@@ -1,0 +1,42 @@
+//! Records of the kernel rings, decoded: any bytes, and well-headed records with hostile lengths.
+//!
+//! The decoder is private to the probe and is compiled here from its source. Holds: no panic, and
+//! text never grows beyond what the record held.
+
+#![no_main]
+#![allow(dead_code, unused_imports)]
+
+#[path = "../../crates/probe/src/decode.rs"]
+mod decode;
+#[path = "../../crates/probe/src/intf.rs"]
+mod intf;
+
+use libfuzzer_sys::fuzz_target;
+use rampart_probe::*;
+use std::sync::LazyLock;
+
+static CLOCK: LazyLock<decode::Clock> = LazyLock::new(decode::Clock::now);
+
+fn check(bytes: &[u8]) {
+    let Some(event) = decode::decode(bytes, *CLOCK) else { return };
+    if let Event::Exec(exec) = &event {
+        // An invalid byte becomes three, and a gap argument may be added.
+        let text = exec.path.len() + exec.cwd.len() + exec.filename.len();
+        let arguments: usize = exec.argv.iter().map(String::len).sum();
+        assert!(text + arguments <= 3 * bytes.len() + 64, "{} bytes", bytes.len());
+    }
+    let _ = format!("{event:?}");
+}
+
+fuzz_target!(|data: &[u8]| {
+    check(data);
+    // The kind in the first byte, so that every decoder is reached.
+    let [kind, rest @ ..] = data else { return };
+    let mut record = (u32::from(*kind) % 12).to_le_bytes().to_vec();
+    record.extend_from_slice(&(data.len() as u32).to_le_bytes());
+    record.extend_from_slice(&[0; 8]);
+    record.extend_from_slice(rest);
+    check(&record);
+    record.resize(record.len() + 1024, 0);
+    check(&record);
+});

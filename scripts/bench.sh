@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Every benchmark, as ratios or against a stated limit; SPECIFICATION.md keeps the figures.
+# Needs root for the kernel and product parts.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+section() { printf '\n== %s ==\n' "$*"; }
+
+section "event log: 1,000,000 records"
+cargo bench --locked -p rampart-store --bench events
+section "kernel: event rate, exec and open overhead of the programs alone"
+cargo bench --locked -p rampart-probe
+section "product: overhead, memory, time to enforced"
+cargo bench --locked -p rampart --bench product

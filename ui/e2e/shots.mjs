@@ -1,0 +1,84 @@
+// Screenshots of every page, light and dark: node e2e/shots.mjs --base URL --user U --password P --out DIR
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { signIn, withPage } from './browser.mjs';
+
+const { values } = parseArgs({ options: { base: { type: 'string', default: 'http://127.0.0.1:8444' }, user: { type: 'string', default: 'admin' }, password: { type: 'string', default: 'admin' }, out: { type: 'string', default: '/tmp/rampart-shots' }, only: { type: 'string', default: '' }, scheme: { type: 'string', default: 'light,dark' } } });
+mkdirSync(values.out, { recursive: true });
+
+const PAGES = {
+  dashboard: '/',
+  containers: '/containers',
+  container: async (page) => {
+    await page.goto(`${values.base}/containers?q=worker-1`);
+    await page.locator('tbody tr').first().click();
+    await page.getByRole('tree').waitFor();
+  },
+  'container-network': async (page) => {
+    await page.goto(`${values.base}/containers?q=web-1`);
+    await page.locator('tbody tr').first().click();
+    await page.getByRole('tab', { name: 'Network' }).click();
+  },
+  'container-details': async (page) => {
+    await page.goto(`${values.base}/containers?q=img`);
+    await page.locator('tbody tr').first().click();
+    await page.getByRole('tab', { name: 'Details' }).click();
+  },
+  groups: '/groups',
+  group: '/groups/nv.web.shop',
+  'group-file': '/groups/nv.payments.shop?tab=file',
+  'group-network': '/groups/nv.web.shop?tab=network',
+  'group-members': '/groups/pci-scope',
+  network: '/network',
+  'network-each': '/network?each=1&by=group',
+  'network-detail': async (page) => {
+    await page.goto(`${values.base}/network?view=list`);
+    await page.locator('tbody tr').first().click();
+    await page.getByText('Map', { exact: true }).click();
+  },
+  'network-list': '/network?view=list',
+  events: '/events',
+  'event-detail': async (page) => {
+    await page.goto(`${values.base}/events?tab=incident`);
+    await page.locator('tbody tr').nth(2).click();
+    await page.getByRole('dialog').waitFor();
+  },
+  activity: '/events?tab=activity',
+  nodes: '/nodes',
+  'node-legacy': async (page) => {
+    await page.goto(`${values.base}/nodes`);
+    await page.getByRole('link', { name: /legacy-1/ }).click();
+  },
+  rules: '/rules',
+  'rule-form': async (page) => {
+    await page.goto(`${values.base}/rules`);
+    await page.getByRole('button', { name: 'Add rule' }).click();
+  },
+  users: '/settings/users',
+  profile: '/settings/profile',
+  system: '/settings/system',
+  palette: async (page) => {
+    await page.goto(`${values.base}/`);
+    await page.keyboard.press('Control+k');
+    await page.keyboard.type('web');
+  },
+};
+
+for (const scheme of values.scheme.split(',')) {
+  await withPage(async (page) => {
+    page.on('pageerror', (error) => process.stdout.write(`PAGE ERROR ${error.message}\n`));
+    page.on('console', (message) => message.type() === 'error' && process.stdout.write(`CONSOLE ${message.text()}\n`));
+    await page.goto(values.base);
+    await page.getByLabel('User name').waitFor();
+    if (!values.only || values.only.includes('login')) await page.screenshot({ path: join(values.out, `login-${scheme}.png`) });
+    await signIn(page, values);
+    for (const [name, go] of Object.entries(PAGES)) {
+      if (values.only && !values.only.split(',').includes(name)) continue;
+      if (typeof go === 'string') await page.goto(values.base + go);
+      else await go(page);
+      await page.waitForTimeout(name.startsWith('network') ? 1600 : 700);
+      await page.screenshot({ path: join(values.out, `${name}-${scheme}.png`) });
+    }
+  }, { scheme });
+}

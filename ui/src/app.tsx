@@ -1,0 +1,82 @@
+import { MantineProvider } from '@mantine/core';
+import { Notifications } from '@mantine/notifications';
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { lazy } from 'react';
+import { BrowserRouter, Navigate, Route, Routes } from 'react-router';
+import { ConfirmProvider } from './components/Confirm';
+import { Shell } from './components/Shell';
+import { LoadingRows } from './components/States';
+import { ApiError } from './services/http';
+import { SessionProvider, useSession } from './services/session';
+import { resolver, theme } from './theme';
+import { LoginView } from './views/login/LoginView';
+
+const DashboardView = lazy(() => import('./views/dashboard/DashboardView'));
+const ContainersView = lazy(() => import('./views/containers/ContainersView'));
+const ContainerView = lazy(() => import('./views/containers/ContainerView'));
+const GroupsView = lazy(() => import('./views/groups/GroupsView'));
+const GroupView = lazy(() => import('./views/groups/GroupView'));
+const NetworkView = lazy(() => import('./views/network/NetworkView'));
+const EventsView = lazy(() => import('./views/events/EventsView'));
+const NodesView = lazy(() => import('./views/nodes/NodesView'));
+const RulesView = lazy(() => import('./views/policy/RulesView'));
+const SettingsView = lazy(() => import('./views/settings/SettingsView'));
+const NotFoundView = lazy(() => import('./views/NotFoundView'));
+
+/** The client of the queries: a refusal is final, a failed connection is tried again. */
+export const makeClient = () =>
+  new QueryClient({
+    defaultOptions: {
+      queries: {
+        staleTime: 5000,
+        refetchOnWindowFocus: true,
+        retry: (tries, error) => tries < 2 && error instanceof ApiError && (error.status === 0 || error.status >= 500),
+        retryDelay: (tries) => 500 * 2 ** tries,
+      },
+    },
+  });
+
+const client = makeClient();
+const nonce = document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content ?? '';
+
+export function App() {
+  return (
+    <MantineProvider theme={theme} cssVariablesResolver={resolver} defaultColorScheme="auto" getStyleNonce={() => nonce}>
+      <Notifications position="bottom-right" limit={4} />
+      <QueryClientProvider client={client}>
+        <SessionProvider>
+          <ConfirmProvider>
+            <BrowserRouter>
+              <Pages />
+            </BrowserRouter>
+          </ConfirmProvider>
+        </SessionProvider>
+      </QueryClientProvider>
+    </MantineProvider>
+  );
+}
+
+export function Pages() {
+  const { user } = useSession();
+  if (user === undefined) return <LoadingRows rows={3} />;
+  if (user === null) return <LoginView />;
+  return (
+    <Routes>
+      <Route element={<Shell />}>
+        <Route index element={<DashboardView />} />
+        <Route path="containers" element={<ContainersView />} />
+        <Route path="containers/:id" element={<ContainerView />} />
+        <Route path="groups" element={<GroupsView />} />
+        <Route path="groups/:name" element={<GroupView />} />
+        <Route path="network" element={<NetworkView />} />
+        <Route path="events" element={<EventsView />} />
+        <Route path="nodes" element={<NodesView />} />
+        <Route path="nodes/:id" element={<NodesView />} />
+        <Route path="rules" element={<RulesView />} />
+        <Route path="settings" element={<Navigate to="/settings/users" replace />} />
+        <Route path="settings/:tab" element={<SettingsView />} />
+        <Route path="*" element={<NotFoundView />} />
+      </Route>
+    </Routes>
+  );
+}

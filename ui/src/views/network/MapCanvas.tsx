@@ -1,0 +1,168 @@
+import { ActionIcon, Tooltip, useComputedColorScheme } from '@mantine/core';
+import { useReducedMotion } from '@mantine/hooks';
+import { IconFocusCentered, IconLayoutDistributeVertical, IconZoomIn, IconZoomOut } from '@tabler/icons-react';
+import cytoscape, { type CollectionReturnValue, type Core, type ElementDefinition, type StylesheetJson } from 'cytoscape';
+import fcose from 'cytoscape-fcose';
+import { useEffect, useRef } from 'react';
+import { useTranslation } from 'react-i18next';
+import type { MapData } from '../../services/graph';
+import { safeText } from '../../services/text';
+import type { Selection } from './Detail';
+
+cytoscape.use(fcose);
+
+interface Props {
+  data: MapData;
+  selected: Selection | null;
+  onSelect: (selection: Selection | null) => void;
+}
+
+function elements(data: MapData): ElementDefinition[] {
+  const label = (text: string) => safeText(text.length > 34 ? `${text.slice(0, 32)}…` : text);
+  return [
+    ...data.parents.map((p) => ({ data: { id: p.id, label: label(p.label), parentNode: 1 } })),
+    ...data.nodes.map((n) => ({ data: { id: n.id, parent: n.parent, label: label(n.members.length > 1 ? `${n.label} ×${n.members.length}` : n.label), kind: n.kind, mode: n.mode.toLowerCase() } })),
+    ...data.edges.map((e) => ({ data: { id: e.id, source: e.from, target: e.to, verdict: e.verdict, width: 1 + Math.min(2.6, Math.log10(1 + e.bytes) / 3) } })),
+  ];
+}
+
+function styles(): StylesheetJson {
+  const css = getComputedStyle(document.documentElement);
+  const color = (name: string) => css.getPropertyValue(name).trim();
+  const font = 'Inter Variable, system-ui, sans-serif';
+  const text = color('--mantine-color-text');
+  const edge = (verdict: string, style: Record<string, unknown>) => ({ selector: `edge[verdict = "${verdict}"]`, style: { 'line-color': color(`--rp-chart-${verdict}`), 'target-arrow-color': color(`--rp-chart-${verdict}`), ...style } });
+  const mode = (name: string, tone: string) => ({ selector: `node[mode = "${name}"]`, style: { 'border-color': color(`--rp-chart-${tone}`) } });
+  return [
+    { selector: 'node', style: { label: 'data(label)', 'font-family': font, 'font-size': 12, 'font-weight': 500, color: text, 'text-valign': 'bottom', 'text-margin-y': 5, 'text-outline-width': 2.5, 'text-outline-color': color('--rp-surface'), width: 30, height: 30, shape: 'round-rectangle', 'background-color': color('--rp-sunken'), 'border-width': 2.5, 'border-color': color('--rp-muted') } },
+    { selector: 'node[kind != "container"]', style: { shape: 'diamond', width: 34, height: 34 } },
+    { selector: 'node[parentNode]', style: { shape: 'round-rectangle', 'background-color': color('--rp-sunken'), 'background-opacity': 0.55, 'border-width': 1, 'border-style': 'solid', 'border-color': color('--mantine-color-default-border'), 'text-valign': 'top', 'text-margin-y': -5, 'font-weight': 600, 'font-size': 12, color: color('--mantine-color-dimmed'), padding: '18px' } },
+    mode('protect', 'allow'),
+    mode('monitor', 'violate'),
+    mode('discover', 'learn'),
+    { selector: 'edge', style: { width: 'data(width)', 'curve-style': 'bezier', 'target-arrow-shape': 'triangle', 'arrow-scale': 0.9, opacity: 0.85 } },
+    edge('allow', { opacity: 0.7 }),
+    edge('learn', { opacity: 0.7 }),
+    edge('violate', { 'line-style': 'dashed', 'line-dash-pattern': [9, 5], width: 2.6, 'z-index': 5, opacity: 1 }),
+    edge('deny', { 'target-arrow-shape': 'tee', 'line-style': 'dashed', 'line-dash-pattern': [3, 4], width: 3.4, 'arrow-scale': 1.3, 'z-index': 6, opacity: 1 }),
+    { selector: ':selected', style: { 'overlay-color': color('--mantine-primary-color-filled'), 'overlay-opacity': 0.16, 'overlay-padding': 5 } },
+    { selector: '.faded', style: { opacity: 0.22 } },
+  ] as unknown as StylesheetJson;
+}
+
+const layout = (randomize: boolean) =>
+  ({ name: 'fcose', quality: 'proof', animate: false, randomize, nodeSeparation: 110, idealEdgeLength: 120, nodeRepulsion: 9000, padding: 60, packComponents: true, nodeDimensionsIncludeLabels: true, uniformNodeDimensions: false }) as cytoscape.LayoutOptions;
+
+/** Brings the drawing up to date; what is there keeps its place unless there is something new. */
+function sync(cy: Core, data: MapData, first: boolean) {
+  const wanted = elements(data);
+  const ids = new Set(wanted.map((e) => e.data.id));
+  let fresh = 0;
+  cy.batch(() => {
+    cy.elements().filter((e) => !ids.has(e.id())).remove();
+    for (const element of wanted) {
+      const old = cy.getElementById(element.data.id ?? '');
+      if (old.empty()) {
+        cy.add(element);
+        if (!element.data.source) fresh++;
+      } else {
+        old.data(element.data);
+        if (old.isNode() && !element.data.parentNode) old.move({ parent: element.data.parent ?? null });
+      }
+    }
+  });
+  if (fresh > 0) cy.layout(layout(first)).run();
+}
+
+export default function MapCanvas({ data, selected, onSelect }: Props) {
+  const { t } = useTranslation();
+  const box = useRef<HTMLDivElement>(null);
+  const core = useRef<Core | null>(null);
+  const select = useRef(onSelect);
+  const calm = useReducedMotion();
+  const scheme = useComputedColorScheme();
+  select.current = onSelect;
+
+  useEffect(() => {
+    const cy = cytoscape({ container: box.current, minZoom: 0.15, maxZoom: 3, boxSelectionEnabled: false, style: styles(), pixelRatio: 'auto' as unknown as number });
+    core.current = cy;
+    cy.on('tap', (event) => {
+      if (event.target === cy) select.current(null);
+      else if (event.target.isEdge()) select.current({ kind: 'edge', id: event.target.id() });
+      else if (!event.target.data('parentNode')) select.current({ kind: 'node', id: event.target.id() });
+    });
+    const watcher = new ResizeObserver(() => cy.resize());
+    if (box.current) watcher.observe(box.current);
+    return () => {
+      watcher.disconnect();
+      cy.destroy();
+      core.current = null;
+    };
+  }, []);
+
+  useEffect(() => {
+    const cy = core.current;
+    if (cy) sync(cy, data, cy.elements().empty());
+  }, [data]);
+
+  useEffect(() => {
+    // The scheme's variables are in force after this frame.
+    const frame = requestAnimationFrame(() => core.current?.style(styles()));
+    return () => cancelAnimationFrame(frame);
+  }, [scheme]);
+
+  useEffect(() => {
+    const cy = core.current;
+    if (!cy) return;
+    cy.batch(() => {
+      cy.elements().removeClass('faded').unselect();
+      const chosen: CollectionReturnValue = selected ? cy.getElementById(selected.id) : cy.collection();
+      if (chosen.empty()) return;
+      const near = selected?.kind === 'node' ? chosen.closedNeighborhood() : chosen.union(chosen.connectedNodes());
+      cy.elements().not(near).not(near.ancestors()).addClass('faded');
+      chosen.select();
+    });
+  }, [selected, data]);
+
+  const zoom = (factor: number) => {
+    const cy = core.current;
+    if (cy) cy.zoom({ level: cy.zoom() * factor, renderedPosition: { x: cy.width() / 2, y: cy.height() / 2 } });
+  };
+  const fit = () => (calm ? core.current?.fit(undefined, 46) : core.current?.animate({ fit: { eles: core.current.elements(), padding: 46 } }, { duration: 200 }));
+  return (
+    <div className="map">
+      <div ref={box} className="map-canvas" role="img" aria-label={t('network.canvas', { nodes: data.nodes.length, edges: data.edges.length })} />
+      <div className="map-tools">
+        <Tool label={t('network.zoomIn')} icon={<IconZoomIn size={16} />} onClick={() => zoom(1.3)} />
+        <Tool label={t('network.zoomOut')} icon={<IconZoomOut size={16} />} onClick={() => zoom(1 / 1.3)} />
+        <Tool label={t('network.fit')} icon={<IconFocusCentered size={16} />} onClick={fit} />
+        <Tool label={t('network.arrange')} icon={<IconLayoutDistributeVertical size={16} />} onClick={() => core.current?.layout(layout(true)).run()} />
+      </div>
+      <MapLegend />
+    </div>
+  );
+}
+
+const Tool = ({ label, icon, onClick }: { label: string; icon: React.ReactNode; onClick: () => void }) => (
+  <Tooltip label={label} position="left">
+    <ActionIcon size="md" aria-label={label} onClick={onClick}>{icon}</ActionIcon>
+  </Tooltip>
+);
+
+function MapLegend() {
+  const { t } = useTranslation();
+  const line = (tone: string, dash?: string) => (
+    <svg width="30" height="8" aria-hidden="true"><line x1="1" y1="4" x2="29" y2="4" stroke={`var(--rp-chart-${tone})`} strokeWidth={tone === 'deny' ? 3 : 2} strokeDasharray={dash} /></svg>
+  );
+  const dot = (tone: string) => <span style={{ width: 12, height: 12, borderRadius: 3, border: `2.5px solid var(--rp-chart-${tone})`, display: 'inline-block' }} aria-hidden />;
+  return (
+    <div className="map-legend legend" aria-label={t('network.legend')}>
+      <span>{line('allow')}{t('verdict.allow')}</span>
+      <span>{line('violate', '6 4')}{t('verdict.violate')}</span>
+      <span>{line('deny', '3 4')}{t('verdict.deny')}</span>
+      <span style={{ marginLeft: 8 }}>{dot('allow')}{t('mode.protect')}</span>
+      <span>{dot('violate')}{t('mode.monitor')}</span>
+      <span>{dot('learn')}{t('mode.discover')}</span>
+    </div>
+  );
+}
