@@ -10,15 +10,20 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	struct rp_state *state;
 	__u32 flags = 0, label = 0;
 
-	if (!config || child->pid != child->tgid)
+	if (!config)
 		return 0;
 	state = bpf_task_storage_get(&task_state, leader, 0, 0);
 	if (state) {
-		label = state->label;
-		compare_cred(state, leader, RP_CAUSE_CHANGED);
 		struct rp_state inherited = *state;
 
+		/* Threads too: one that execs becomes the leader. */
 		bpf_task_storage_get(&task_state, child, &inherited, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	}
+	if (child->pid != child->tgid)
+		return 0;
+	if (state) {
+		label = state->label;
+		compare_cred(state, leader, RP_CAUSE_CHANGED);
 	} else if ((state = state_of(child, &flags))) {
 		/* clone3 straight into a labelled cgroup. */
 		label = state->label;

@@ -43,8 +43,12 @@ fn watch(dir: &Path) -> Result<()> {
 }
 
 fn compile(source: &Path, object: &Path) -> Result<()> {
-    let headers = env::var_os("DEP_BPF_INCLUDE").ok_or("libbpf-sys did not say where its headers are")?;
-    let arch = match env::var_os("CARGO_CFG_TARGET_ARCH").unwrap_or_default().to_str() {
+    let headers =
+        env::var_os("DEP_BPF_INCLUDE").ok_or("libbpf-sys did not say where its headers are")?;
+    let arch = match env::var_os("CARGO_CFG_TARGET_ARCH")
+        .unwrap_or_default()
+        .to_str()
+    {
         Some("x86_64") => "x86",
         Some("aarch64") => "arm64",
         other => return Err(format!("no kernel programs for {other:?}").into()),
@@ -73,11 +77,17 @@ fn compiler() -> Result<PathBuf> {
     let named: Option<OsString> = env::var_os("CLANG");
     let candidates = named.into_iter().chain(["clang-19".into(), "clang".into()]);
     for candidate in candidates {
-        if Command::new(&candidate).arg("--version").output().is_ok_and(|o| o.status.success()) {
+        if Command::new(&candidate)
+            .arg("--version")
+            .output()
+            .is_ok_and(|o| o.status.success())
+        {
             return Ok(candidate.into());
         }
     }
-    Err("clang is missing: install clang-19, or set RAMPART_SKIP_BPF=1 to build without kernel \
+    Err(
+        "clang is missing: install clang-19, or set RAMPART_SKIP_BPF=1 to build without kernel \
          programs"
-        .into())
+            .into(),
+    )
 }

@@ -1,29 +1,25 @@
 //! Records of the kernel rings, decoded: any bytes, and well-headed records with hostile lengths.
 //!
-//! The decoder is private to the probe and is compiled here from its source. Holds: no panic, and
-//! text never grows beyond what the record held.
+//! Holds: no panic, and text never grows beyond what the record held.
 
 #![no_main]
-#![allow(dead_code, unused_imports)]
-
-#[path = "../../crates/probe/src/decode.rs"]
-mod decode;
-#[path = "../../crates/probe/src/intf.rs"]
-mod intf;
 
 use libfuzzer_sys::fuzz_target;
-use rampart_probe::*;
-use std::sync::LazyLock;
-
-static CLOCK: LazyLock<decode::Clock> = LazyLock::new(decode::Clock::now);
+use rampart_probe::Event;
 
 fn check(bytes: &[u8]) {
-    let Some(event) = decode::decode(bytes, *CLOCK) else { return };
+    let Some(event) = rampart_probe::fuzz::record(bytes) else {
+        return;
+    };
     if let Event::Exec(exec) = &event {
         // An invalid byte becomes three, and a gap argument may be added.
         let text = exec.path.len() + exec.cwd.len() + exec.filename.len();
         let arguments: usize = exec.argv.iter().map(String::len).sum();
-        assert!(text + arguments <= 3 * bytes.len() + 64, "{} bytes", bytes.len());
+        assert!(
+            text + arguments <= 3 * bytes.len() + 64,
+            "{} bytes",
+            bytes.len()
+        );
     }
     let _ = format!("{event:?}");
 }

@@ -15,7 +15,9 @@ fn body<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
 }
 
 fn network(config: &rest::policy::PolicyRuleConfig) {
-    let Ok(rule) = convert::rule_of(config, &NetworkRule::default()) else { return };
+    let Ok(rule) = convert::rule_of(config, &NetworkRule::default()) else {
+        return;
+    };
     let wire = convert::rule(&rule);
     let again = rest::policy::PolicyRuleConfig {
         id: wire.id,
@@ -31,14 +33,19 @@ fn network(config: &rest::policy::PolicyRuleConfig) {
     };
     let again = convert::rule_of(&again, &NetworkRule::default()).expect("printed rules parse");
     assert_eq!(convert::ports(&rule.ports), convert::ports(&again.ports));
-    assert_eq!((rule.id, &rule.applications), (again.id, &again.applications));
+    assert_eq!(
+        (rule.id, &rule.applications),
+        (again.id, &again.applications)
+    );
     let _ = RuleId(config.id).source();
 }
 
 fn rules(bytes: &[u8]) -> Option<()> {
     let action: rest::policy::PolicyRuleAction = body(bytes)?;
     let inserted = action.insert.into_iter().flat_map(|insert| insert.rules);
-    inserted.chain(action.rules.into_iter().flatten()).for_each(|config| network(&config));
+    inserted
+        .chain(action.rules.into_iter().flatten())
+        .for_each(|config| network(&config));
     Some(())
 }
 
@@ -48,7 +55,11 @@ fn profile(bytes: &[u8]) -> Option<()> {
     if let Some(name) = &config.baseline {
         let _ = convert::baseline_of("baseline", name);
     }
-    let lists = [config.process_change_list, config.process_delete_list, config.process_replace_list];
+    let lists = [
+        config.process_change_list,
+        config.process_delete_list,
+        config.process_replace_list,
+    ];
     for entry in lists.into_iter().flatten().flatten() {
         if let Ok(rule) = convert::process_rule_of(&entry) {
             assert!(!rule.name.is_empty());
@@ -60,7 +71,11 @@ fn profile(bytes: &[u8]) -> Option<()> {
 
 fn files(bytes: &[u8]) -> Option<()> {
     let data: rest::file::FileProfileConfigData = body(bytes)?;
-    let lists = [data.config.add_filters, data.config.delete_filters, data.config.update_filters];
+    let lists = [
+        data.config.add_filters,
+        data.config.delete_filters,
+        data.config.update_filters,
+    ];
     for entry in lists.into_iter().flatten().flatten() {
         if let Ok(rule) = convert::file_rule_of(&entry) {
             assert!(rule.filter.starts_with('/') && !rule.filter.contains("/../"));
@@ -81,7 +96,10 @@ fn group(bytes: &[u8]) -> Option<()> {
 
 fn service(bytes: &[u8]) -> Option<()> {
     let data: rest::service::ServiceBatchConfigData = body(bytes)?;
-    for name in [data.config.policy_mode, data.config.profile_mode].into_iter().flatten() {
+    for name in [data.config.policy_mode, data.config.profile_mode]
+        .into_iter()
+        .flatten()
+    {
         let _ = convert::mode_of("mode", &name);
     }
     Some(())

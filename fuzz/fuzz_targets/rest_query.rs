@@ -19,10 +19,15 @@ fn rows() -> Vec<Value> {
 }
 
 fuzz_target!(|data: &[u8]| {
-    let Ok(text) = std::str::from_utf8(data) else { return };
-    let Ok(query) = ListQuery::parse(text) else { return };
-    let known: BTreeSet<String> =
-        ["name", "n", "on", "apps", "labels", "domain", "brief"].map(str::to_owned).into();
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let Ok(query) = ListQuery::parse(text) else {
+        return;
+    };
+    let known: BTreeSet<String> = ["name", "n", "on", "apps", "labels", "domain", "brief"]
+        .map(str::to_owned)
+        .into();
     let all = rows();
     let count = all.len();
     if let Ok(page) = query.apply(all.clone(), &known) {

@@ -17,7 +17,10 @@ fn port_list(text: &str) {
     let Ok(ranges) = ports_of(text) else { return };
     assert!(ranges.iter().all(|range| range.low <= range.high));
     let printed = ports(&ranges);
-    assert_eq!(ports(&ports_of(&printed).expect("printed lists parse")), printed);
+    assert_eq!(
+        ports(&ports_of(&printed).expect("printed lists parse")),
+        printed
+    );
 }
 
 fn file_rule(text: &str) {
@@ -26,7 +29,9 @@ fn file_rule(text: &str) {
     let (filter, path, application) = (next(), next(), next());
     let recursive = next() == "r";
     let covered = file::covers(filter, recursive, path);
-    assert!(!filter.starts_with('/') || filter.contains('*') || file::covers(filter, recursive, filter));
+    assert!(
+        !filter.starts_with('/') || filter.contains('*') || file::covers(filter, recursive, filter)
+    );
     if covered && recursive {
         assert!(file::covers(filter, true, &format!("{path}/below")));
     }
@@ -41,7 +46,11 @@ fn file_rule(text: &str) {
         let _ = file::validate(&rule);
         for mode in Mode::ALL {
             for write in [None, Some(false), Some(true)] {
-                let ask = FileAsk { path, write, application: "/bin/other" };
+                let ask = FileAsk {
+                    path,
+                    write,
+                    application: "/bin/other",
+                };
                 let verdict = file::judge(std::slice::from_ref(&rule), *mode, &ask);
                 assert!(verdict.verdict != Verdict::Deny || *mode == Mode::Protect);
             }
@@ -56,11 +65,18 @@ fn process_rule(text: &str) {
         name: next().into(),
         path: next().into(),
         user: next().into(),
-        action: if next() == "deny" { Action::Deny } else { Action::Allow },
+        action: if next() == "deny" {
+            Action::Deny
+        } else {
+            Action::Allow
+        },
         ..ProcessRule::default()
     };
     let _ = process::validate(&rule);
-    let parents = [Parent { name: next(), path: next() }];
+    let parents = [Parent {
+        name: next(),
+        path: next(),
+    }];
     let (name, path) = (next(), next());
     for drift in [false, true] {
         let ask = ProcessAsk {
@@ -84,7 +100,9 @@ fn process_rule(text: &str) {
 
 fuzz_target!(|data: &[u8]| {
     let [pick, rest @ ..] = data else { return };
-    let Ok(text) = std::str::from_utf8(rest) else { return };
+    let Ok(text) = std::str::from_utf8(rest) else {
+        return;
+    };
     match pick % 3 {
         0 => port_list(text),
         1 => file_rule(text),

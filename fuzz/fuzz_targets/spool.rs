@@ -40,7 +40,9 @@ fn sealed(mut data: &[u8]) -> Vec<u8> {
     while let [tag, length, rest @ ..] = data {
         let (piece, rest) = rest.split_at(usize::from(*length).min(rest.len()));
         match piece.split_first_chunk::<8>() {
-            Some((seq, payload)) if tag % 2 == 0 => entry(u64::from_le_bytes(*seq), payload, &mut out),
+            Some((seq, payload)) if tag % 2 == 0 => {
+                entry(u64::from_le_bytes(*seq), payload, &mut out)
+            }
             _ => out.extend_from_slice(piece),
         }
         data = rest;
@@ -67,18 +69,38 @@ fuzz_target!(|data: &[u8]| {
         let path = dir.path().join("spool");
         let _ = fs::remove_dir_all(&path);
         fs::create_dir(&path).unwrap();
-        let (ack, segment) = if first & 2 != 0 { rest.split_at(rest.len().min(32)) } else { (&[][..], rest) };
-        let segment = if first & 1 == 0 { segment.to_vec() } else { sealed(segment) };
+        let (ack, segment) = if first & 2 != 0 {
+            rest.split_at(rest.len().min(32))
+        } else {
+            (&[][..], rest)
+        };
+        let segment = if first & 1 == 0 {
+            segment.to_vec()
+        } else {
+            sealed(segment)
+        };
         fs::write(path.join("00000000000000000001.seg"), &segment).unwrap();
         if !ack.is_empty() {
             fs::write(path.join("ack"), ack).unwrap();
         }
         let spool = Spool::open(&path, SpoolLimits::default()).unwrap();
         drain(&spool);
-        let stopped = Report::Stopped { workload: "w".into(), at: Timestamp(1), exit_code: 0 };
-        assert!(spool.append(&stopped, Priority::Record));
+        let stopped = Report::Stopped {
+            workload: "w".into(),
+            at: Timestamp(1),
+            exit_code: 0,
+        };
+        let taken = spool.append(&stopped, Priority::Record);
+        assert!(
+            taken || spool.take_lost().records == 1,
+            "what is refused is counted"
+        );
         drop(spool);
         let again = Spool::open(&path, SpoolLimits::default()).unwrap();
-        assert_eq!(drain(&again), 1, "what was appended must come back, alone");
+        assert_eq!(
+            drain(&again),
+            usize::from(taken),
+            "what was appended must come back, alone"
+        );
     });
 });

@@ -60,7 +60,10 @@ const PAGES = {
   system: '/settings/system',
   palette: async (page) => {
     await page.goto(`${values.base}/`);
+    await page.getByRole('heading', { level: 1 }).waitFor();
+    await page.waitForTimeout(400);
     await page.keyboard.press('Control+k');
+    await page.getByRole('textbox', { name: 'Search and commands' }).waitFor();
     await page.keyboard.type('web');
   },
 };

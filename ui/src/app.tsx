@@ -1,7 +1,7 @@
 import { MantineProvider } from '@mantine/core';
 import { Notifications } from '@mantine/notifications';
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
-import { lazy } from 'react';
+import { type ComponentType, lazy } from 'react';
 import { BrowserRouter, Navigate, Route, Routes } from 'react-router';
 import { ConfirmProvider } from './components/Confirm';
 import { Shell } from './components/Shell';
@@ -11,17 +11,21 @@ import { SessionProvider, useSession } from './services/session';
 import { resolver, theme } from './theme';
 import { LoginView } from './views/login/LoginView';
 
-const DashboardView = lazy(() => import('./views/dashboard/DashboardView'));
-const ContainersView = lazy(() => import('./views/containers/ContainersView'));
-const ContainerView = lazy(() => import('./views/containers/ContainerView'));
-const GroupsView = lazy(() => import('./views/groups/GroupsView'));
-const GroupView = lazy(() => import('./views/groups/GroupView'));
-const NetworkView = lazy(() => import('./views/network/NetworkView'));
-const EventsView = lazy(() => import('./views/events/EventsView'));
-const NodesView = lazy(() => import('./views/nodes/NodesView'));
-const RulesView = lazy(() => import('./views/policy/RulesView'));
-const SettingsView = lazy(() => import('./views/settings/SettingsView'));
-const NotFoundView = lazy(() => import('./views/NotFoundView'));
+/** A page loaded when it is first opened; a network hiccup gets a second try. */
+const part = <P extends object>(load: () => Promise<{ default: ComponentType<P> }>) =>
+  lazy(() => load().catch(() => new Promise<{ default: ComponentType<P> }>((done, fail) => setTimeout(() => load().then(done, fail), 600))));
+
+const DashboardView = part(() => import('./views/dashboard/DashboardView'));
+const ContainersView = part(() => import('./views/containers/ContainersView'));
+const ContainerView = part(() => import('./views/containers/ContainerView'));
+const GroupsView = part(() => import('./views/groups/GroupsView'));
+const GroupView = part(() => import('./views/groups/GroupView'));
+const NetworkView = part(() => import('./views/network/NetworkView'));
+const EventsView = part(() => import('./views/events/EventsView'));
+const NodesView = part(() => import('./views/nodes/NodesView'));
+const RulesView = part(() => import('./views/policy/RulesView'));
+const SettingsView = part(() => import('./views/settings/SettingsView'));
+const NotFoundView = part(() => import('./views/NotFoundView'));
 
 /** The client of the queries: a refusal is final, a failed connection is tried again. */
 export const makeClient = () =>
@@ -38,6 +42,8 @@ export const makeClient = () =>
 
 const client = makeClient();
 const nonce = document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content ?? '';
+// The name under which the scroll lock of windows and drawers looks for it.
+Object.assign(globalThis, { __webpack_nonce__: nonce });
 
 export function App() {
   return (

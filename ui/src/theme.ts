@@ -1,7 +1,7 @@
 import { ActionIcon, Badge, Button, createTheme, type CSSVariablesResolver, Drawer, type MantineColorsTuple, Menu, Modal, Paper, SegmentedControl, Select, Skeleton, Table, Tabs, TextInput, Tooltip } from '@mantine/core';
 
 const signal: MantineColorsTuple = ['#edf3ff', '#dbe5fb', '#b5c9f2', '#8cabea', '#6a92e4', '#5482e0', '#4779df', '#3867c6', '#2f5bb2', '#214f9e'];
-const stone: MantineColorsTuple = ['#e6ebf0', '#c3ccd6', '#97a4b2', '#6f7e8e', '#4d5b6a', '#36434f', '#26323d', '#1a242e', '#131b24', '#0c1219'];
+const stone: MantineColorsTuple = ['#dbe3ea', '#c3ccd6', '#97a4b2', '#728194', '#2e3a46', '#22303c', '#17212b', '#131c25', '#0f171f', '#0c1219'];
 
 export const theme = createTheme({
   primaryColor: 'signal',
@@ -23,7 +23,7 @@ export const theme = createTheme({
     Paper: Paper.extend({ defaultProps: { withBorder: true, radius: 'md' } }),
     TextInput: TextInput.extend({ defaultProps: { size: 'xs' } }),
     Select: Select.extend({ defaultProps: { size: 'xs' } }),
-    SegmentedControl: SegmentedControl.extend({ defaultProps: { size: 'xs' } }),
+    SegmentedControl: SegmentedControl.extend({ defaultProps: { size: 'xs', radius: 'sm', withItemsBorders: false } }),
     Table: Table.extend({ defaultProps: { verticalSpacing: 6 } }),
     Tabs: Tabs.extend({ defaultProps: { keepMounted: false } }),
     Tooltip: Tooltip.extend({ defaultProps: { openDelay: 300, multiline: true, maw: 360, events: { hover: true, focus: true, touch: false } } }),
@@ -85,8 +85,8 @@ export const resolver: CSSVariablesResolver = () => ({
     '--rp-learn-bg': '#1a2942',
     '--rp-muted': '#8d9bab',
     '--rp-muted-bg': '#1f2a35',
-    '--rp-chart-allow': '#3aae9f',
-    '--rp-chart-violate': '#e0a03f',
+    '--rp-chart-allow': '#309d90',
+    '--rp-chart-violate': '#eab14f',
     '--rp-chart-deny': '#e0507f',
     '--rp-chart-learn': '#6a92e4',
   },

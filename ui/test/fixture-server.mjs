@@ -7,11 +7,10 @@ import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { readFileSync, existsSync, statSync } from 'node:fs';
 import { extname, join, normalize } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { makeState, now, random, uuid } from './fixture-data.mjs';
 
-const DIST = fileURLToPath(new URL('../dist', import.meta.url));
+const DIST = join(import.meta.dirname, '../dist');
 const MIME = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.woff2': 'font/woff2', '.png': 'image/png', '.json': 'application/json' };
 const ERRORS = { 400: [6, 'Request in wrong format'], 401: [3, 'Authentication failed'], 403: [25, 'Access denied'], 404: [7, 'Object not found'], 409: [20, 'Duplicate name'] };
 
@@ -42,6 +41,9 @@ function query(list, params) {
     const tag = key.slice(2);
     out = [...out].sort((a, b) => (a[tag] > b[tag] ? 1 : a[tag] < b[tag] ? -1 : 0) * (dir === 'desc' ? -1 : 1));
   }
+  const has = (row, needle) => JSON.stringify(row).toLowerCase().includes(needle.toLowerCase());
+  if (params.get('text')) out = out.filter((row) => has(row, params.get('text')));
+  if (params.get('group')) out = out.filter((row) => [row.group, row.client_group].includes(params.get('group')));
   const start = Number(params.get('start') ?? 0);
   const limit = Number(params.get('limit') ?? 0);
   return out.slice(start, limit ? start + limit : undefined);
@@ -188,6 +190,7 @@ export function createFixture(options = {}) {
     ['GET', '/v1/group', (c) => ({ groups: query([...state.groups.values()].map((g) => groupView(g)), c.params) })],
     ['GET', '/v1/group/:id', (c) => ({ group: groupView(find(state.groups.get(c.id), 'group'), true) })],
     ['POST', '/v1/group', (c) => { const g = c.body.config; if (state.groups.has(g.name)) throw new Refusal(409, `there is a group ${g.name} already`); state.groups.set(g.name, { kind: 'container', comment: '', learned: false, reserved: false, domain: '', cfg_type: 'user_created', policy_mode: '', profile_mode: '', baseline_profile: '', cap_change_mode: false, criteria: [], ...g }); change('group', g.name); return {}; }],
+    ['PATCH', '/v1/group/:id', (c) => { Object.assign(find(state.groups.get(c.id), 'group'), c.body.config); change('group', c.id); return {}; }],
     ['DELETE', '/v1/group/:id', (c) => { if (!state.groups.delete(c.id)) throw new Refusal(404, 'no such group'); change('group'); return {}; }],
     ['GET', '/v1/service', () => ({ services: [...state.groups.values()].filter((g) => g.learned).map((g) => ({ ...groupView(g), name: g.name.slice(3) })) })],
     ['PATCH', '/v1/service/config', (c) => { setModes(c.body.config.services, { ...c.body.config, profile_mode: c.body.config.profile_mode ?? c.body.config.policy_mode }, c.user); return {}; }],
@@ -204,7 +207,7 @@ export function createFixture(options = {}) {
     ['PATCH', '/v1/policy/rule/:id', (c) => { Object.assign(find(state.rules.find((r) => r.id === Number(c.id)), 'rule'), c.body.config, { last_modified_timestamp: now() }); change('policy', c.id); return {}; }],
     ['DELETE', '/v1/policy/rule/:id', (c) => { editRules({ delete: [Number(c.id)] }); return {}; }],
     ['GET', '/v1/conversation', () => conversations()],
-    ['GET', '/v1/conversation/:from/:to', (c) => ({ conversation: { entries: state.conversations.filter((x) => x.from === c.from && x.to === c.to).map((x) => ({ bytes: x.bytes, sessions: x.sessions, port: x.port, mapped_port: x.port, application: x.application, policy_action: x.action, policy_id: x.policy_id, client_ip: x.client_ip, server_ip: x.server_ip, fqdn: x.fqdn ?? '', last_seen_at: x.last, severity: '', xff: false, to_sidecar: false })) } })],
+    ['GET', '/v1/conversation/:from/:to', (c) => ({ conversation: { entries: state.conversations.filter((x) => x.from === c.from && x.to === c.to).map((x) => ({ bytes: x.bytes, sessions: x.sessions, port: x.port, mapped_port: x.port, application: x.application, policy_action: x.action, policy_id: x.policy_id, client_ip: x.client_ip, server_ip: x.server_ip, fqdn: x.fqdn ?? '', last_seen_at: new Date(x.last * 1000).toISOString(), process: '', mechanism: x.action === 'deny' ? 'cgroup-sock' : '', severity: '', xff: false, to_sidecar: false })) } })],
     ['GET', '/v1/log/security', (c) => ({ threats: query(state.logs.threat, c.params), incidents: query(state.logs.incident, c.params), violations: query(state.logs.violation, c.params) })],
     ...[['incident', 'incidents', 'incident'], ['violation', 'violations', 'violation'], ['threat', 'threats', 'threat'], ['audit', 'audits', 'audit'], ['event', 'events', 'event'], ['activity', 'events', 'event']].map(([path, key, log]) => ['GET', `/v1/log/${path}`, (c) => ({ [key]: query(state.logs[log], c.params) })]),
     ['GET', '/v1/user', () => ({ users: [...state.users.values()].map(publicUser), global_roles: ['', 'admin', 'reader'], domain_roles: ['', 'admin', 'reader'] })],
@@ -301,7 +304,7 @@ export function createFixture(options = {}) {
   return { server, state, change, tick };
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+if (process.argv[1] === import.meta.filename) {
   const { values } = parseArgs({ options: { port: { type: 'string', default: '8444' }, scale: { type: 'string', default: '1' }, password: { type: 'string', default: 'admin' }, 'must-change': { type: 'boolean', default: false }, live: { type: 'boolean', default: false }, cert: { type: 'string' }, key: { type: 'string' }, help: { type: 'boolean', default: false } } });
   if (values.help) {
     process.stdout.write('fixture-server [--port 8444] [--scale N] [--password admin] [--must-change] [--live] [--cert PEM --key PEM]\n');

@@ -1,11 +1,11 @@
 //! The service: follows every source, answers look-ups, tells changes.
 
 use crate::{
-    cgroup,
+    cgroup::{self, Membership},
     diagnostics::{Diagnostics, Stats},
     inventory::{Change, Fact, Inventory},
     local::{
-        Local,
+        Local, Strangers,
         state::{self, StateRoot},
     },
     procfs::{Procfs, net::Interfaces},
@@ -120,6 +120,7 @@ impl Discovery {
                 cgroup_mount: cgroup::mount_point(procfs.path()),
                 diagnostics: Arc::clone(&diagnostics),
                 procfs,
+                strangers: Strangers::default(),
             },
             diagnostics,
             inventory: Mutex::new(Inventory::new(
@@ -144,17 +145,28 @@ impl Discovery {
     /// The container of a process, known or found now from local files, within milliseconds.
     /// Blocking, but never on a runtime. `None` for a process of the host, or one that is gone.
     pub fn lookup_pid(&self, pid: u32) -> Option<Workload> {
-        let found = self.shared.local.find(pid)?;
-        if let Some(known) = self.shared.lock().by_id(&found.id)
-            && known.running
-            && known.cgroup_id != 0
-        {
+        let local = &self.shared.local;
+        let membership = Membership::of(local.procfs.path(), pid).ok()?;
+        if let Some(known) = self.known_in(&membership) {
             return Some(known);
         }
-        let workload = self.shared.local.describe(&found, pid);
+        let found = local.find_in(pid, &membership)?;
+        let workload = local.describe(&found, pid);
         self.shared
             .apply(RuntimeKind::Runc, Fact::Seen(Box::new(workload)));
         self.shared.lock().by_id(&found.id)
+    }
+
+    /// A running container that has one of these cgroups, from memory alone.
+    fn known_in(&self, membership: &Membership) -> Option<Workload> {
+        let path = membership.unified.as_deref()?;
+        let inventory = self.shared.lock();
+        let whole = cgroup::container_of(path).map(|found| (found.id, found.path));
+        let mut candidates = whole.into_iter().chain(cgroup::name_candidates(path));
+        candidates.find_map(|(id, own)| {
+            let known = inventory.by_id(id)?;
+            (known.running && known.cgroup_id != 0 && known.cgroup_path == own).then_some(known)
+        })
     }
 
     /// The container of a cgroup id as the kernel programs see it: known by that id, also for a

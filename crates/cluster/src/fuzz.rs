@@ -28,8 +28,15 @@ pub fn cgroups(text: &str) {
 /// keep beside it.
 pub fn state_folder(root: &Path) -> Vec<Workload> {
     let diagnostics = Diagnostics::default();
-    let place = StateRoot { path: root.to_owned(), namespaced: false, runtime: "runc" };
-    let described = place.list().into_iter().filter_map(|dir| dir.describe(&diagnostics));
+    let place = StateRoot {
+        path: root.to_owned(),
+        namespaced: false,
+        runtime: "runc",
+    };
+    let described = place
+        .list()
+        .into_iter()
+        .filter_map(|dir| dir.describe(&diagnostics));
     let complete = described.map(|found| {
         let mut out = found.workload;
         engine::apply_docker(&[root.to_owned()], &diagnostics, &mut out);

@@ -58,7 +58,7 @@ pub(crate) enum Fact {
     Listed(HashSet<WorkloadId>),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Entry {
     facts: BTreeMap<RuntimeKind, Workload>,
     merged: Workload,
@@ -115,15 +115,13 @@ impl Inventory {
 
     /// A container that runs, or one of those that ended last.
     pub(crate) fn by_id(&self, id: &str) -> Option<Workload> {
-        match self.entries.get(id) {
-            Some(entry) => Some(entry.merged.clone()),
-            None => self
-                .recent
-                .iter()
-                .rev()
-                .find(|w| w.id.as_str() == id)
-                .cloned(),
+        let entry = self.entries.get(id);
+        // What has ended says more than the state folder it leaves until it is deleted.
+        if let Some(entry) = entry.filter(|e| e.has_run) {
+            return Some(entry.merged.clone());
         }
+        let last = self.recent.iter().rev().find(|w| w.id.as_str() == id);
+        last.or(entry.map(|e| &e.merged)).cloned()
     }
 
     pub(crate) fn by_cgroup(&self, cgroup_id: u64) -> Option<Workload> {
@@ -200,42 +198,46 @@ impl Inventory {
         if id.is_empty() || self.is_stale(&workload) {
             return;
         }
-        // The same id with another process: it was restarted, and its end was missed.
-        if let Some(entry) = self.entries.get(&id)
-            && entry.merged.running
-            && workload.running
-            && ![0, entry.merged.pid].contains(&workload.pid)
-            && entry.merged.pid != 0
-        {
+        if self.is_restart(source, &workload) {
             self.end(&id, now, EXIT_UNKNOWN);
         }
         if !self.entries.contains_key(&id) && self.entries.len() >= MAX_CONTAINERS {
             self.refused += 1;
             return;
         }
-        let entry = self.entries.entry(id.clone()).or_insert_with(|| Entry {
-            facts: BTreeMap::new(),
-            merged: Workload::default(),
-            announced: None,
-            has_run: false,
-            suspect: false,
-        });
+        let entry = self.entries.entry(id.clone()).or_default();
         entry.facts.insert(source, workload);
-        let old_cgroup = entry.merged.cgroup_id;
         let mut merged = merge(entry.facts.values());
         merged.node = self.node.clone();
         merged.node_name.clone_from(&self.node_name);
         let named = identity(&merged);
         (merged.service, merged.domain) = (named.service, named.domain);
         entry.has_run |= merged.running;
-        entry.merged = merged;
-        if entry.merged.cgroup_id != old_cgroup {
-            self.by_cgroup.remove(&old_cgroup);
+        let old = std::mem::replace(&mut entry.merged, merged);
+        let cgroup = entry.merged.cgroup_id;
+        if old.cgroup_id != cgroup {
+            self.by_cgroup.remove(&old.cgroup_id);
         }
-        if entry.merged.cgroup_id != 0 {
-            self.by_cgroup.insert(entry.merged.cgroup_id, id.clone());
+        if cgroup != 0 {
+            self.by_cgroup.insert(cgroup, id.clone());
         }
         self.dirty.insert(id);
+    }
+
+    /// The same id with another process, by the same source: its end was missed. Two sources may
+    /// differ, because one that saw another process of the container can only guess.
+    fn is_restart(&self, source: RuntimeKind, workload: &Workload) -> bool {
+        let before = self
+            .entries
+            .get(&workload.id)
+            .and_then(|e| e.facts.get(&source));
+        before.is_some_and(|before| {
+            before.running
+                && workload.running
+                && before.pid != 0
+                && workload.pid != 0
+                && before.pid != workload.pid
+        })
     }
 
     /// A late word about a run that has ended: an answer that crossed with the event of the end.

@@ -145,6 +145,17 @@ fn a_restart_whose_end_was_missed() {
 }
 
 #[test]
+fn sources_that_differ_on_the_process_are_no_restart() {
+    let mut inv = inventory();
+    let facts = [
+        (Runc, seen(workload("a", 9))),
+        (Docker, seen(workload("a", 7))),
+    ];
+    assert_eq!(told(&mut inv, facts), ["+a a 7"]);
+    assert!(told(&mut inv, [(Runc, seen(workload("a", 9)))]).is_empty());
+}
+
+#[test]
 fn listings_end_what_nobody_vouches_for() {
     let mut inv = inventory();
     let facts = [

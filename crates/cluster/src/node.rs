@@ -22,7 +22,7 @@ fn facts(root: &Path, proc: &Path) -> Node {
         memory_bytes: memory_bytes(&text(&proc.join("meminfo"))),
         // The host's own tables, also when this runs in a container that shares its pid namespace.
         interfaces: net::interfaces(&proc.join("1/net")),
-        started_at: Timestamp::from_ms(boot * 1000),
+        started_at: Timestamp::from_ms(boot.saturating_mul(1000)),
         last_seen: time::now(),
         name,
         ..Node::default()

@@ -17,7 +17,11 @@ pub enum AppError {
     #[error("{kind} {name:?} cannot be changed here")]
     ReadOnly { kind: &'static str, name: String },
     #[error("{kind} {name:?} is used by {by}")]
-    InUse { kind: &'static str, name: String, by: String },
+    InUse {
+        kind: &'static str,
+        name: String,
+        by: String,
+    },
     /// Somebody else changed it first.
     #[error("it was changed meanwhile; read it again and retry")]
     Conflict,
@@ -45,6 +49,8 @@ impl From<StoreError> for AppError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Conflict { .. } => Self::Conflict,
+            // What was asked for is more than a store takes.
+            StoreError::Invalid { what } => Self::Invalid { what },
             other => Self::Store(other),
         }
     }
@@ -52,11 +58,17 @@ impl From<StoreError> for AppError {
 
 impl AppError {
     pub fn not_found(kind: &'static str, name: impl Into<String>) -> Self {
-        Self::NotFound { kind, name: name.into() }
+        Self::NotFound {
+            kind,
+            name: name.into(),
+        }
     }
 
     pub fn exists(kind: &'static str, name: impl Into<String>) -> Self {
-        Self::AlreadyExists { kind, name: name.into() }
+        Self::AlreadyExists {
+            kind,
+            name: name.into(),
+        }
     }
 
     pub fn invalid(what: impl Into<String>) -> Self {
@@ -64,6 +76,9 @@ impl AppError {
     }
 
     pub fn read_only(kind: &'static str, name: impl Into<String>) -> Self {
-        Self::ReadOnly { kind, name: name.into() }
+        Self::ReadOnly {
+            kind,
+            name: name.into(),
+        }
     }
 }

@@ -8,6 +8,7 @@ pub mod app;
 pub mod auth;
 pub mod error;
 pub mod reconcile;
+pub mod rest;
 
 pub use app::{App, Deps};
 pub use error::AppError;

@@ -150,11 +150,13 @@ impl Enforcer {
         uplink: Arc<dyn Uplink>,
         world: World,
     ) -> Result<Self, EnforcerError> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&config.data)
-            .map_err(|source| EnforcerError::Data { path: config.data.clone(), source })?;
+        for folder in std::iter::once(&config.data).chain(&config.probe.state_dir) {
+            fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(folder)
+                .map_err(|source| EnforcerError::Data { path: folder.clone(), source })?;
+        }
         let out = Outbox {
             spool: Arc::new(open_spool(&config)),
             node: config.node.id.clone(),

@@ -19,7 +19,7 @@ const NONCE_MARK: &str = "__RAMPART_NONCE__";
 const HASHED: &str = "assets/";
 
 #[derive(RustEmbed)]
-#[folder = "$CARGO_MANIFEST_DIR/../../ui/dist"]
+#[folder = "../../ui/dist"]
 #[allow_missing = true]
 struct Dist;
 
@@ -48,10 +48,15 @@ impl Assets {
 
     /// Files given one by one.
     pub fn from_files(files: impl IntoIterator<Item = (String, Bytes)>) -> Self {
-        Self(Arc::new(files.into_iter().map(|(path, body)| {
-            let asset = Asset::new(&path, body);
-            (path, asset)
-        }).collect()))
+        Self(Arc::new(
+            files
+                .into_iter()
+                .map(|(path, body)| {
+                    let asset = Asset::new(&path, body);
+                    (path, asset)
+                })
+                .collect(),
+        ))
     }
 
     /// Whether there is a console to serve.
@@ -76,7 +81,11 @@ impl Assets {
     }
 
     fn index(&self, nonce: &str) -> Response<Body> {
-        let html = self.0.get("index.html").map(|a| a.body.clone()).unwrap_or_default();
+        let html = self
+            .0
+            .get("index.html")
+            .map(|a| a.body.clone())
+            .unwrap_or_default();
         let html = String::from_utf8_lossy(&html).replace(NONCE_MARK, nonce);
         page(StatusCode::OK, Bytes::from(html))
     }
@@ -86,14 +95,24 @@ impl Asset {
     fn new(path: &str, body: Bytes) -> Self {
         let mime = mime_guess::from_path(path).first_or_octet_stream();
         let is_text = mime.type_() == "text"
-            || matches!(mime.subtype().as_str(), "javascript" | "json" | "wasm" | "manifest+json")
+            || matches!(
+                mime.subtype().as_str(),
+                "javascript" | "json" | "wasm" | "manifest+json"
+            )
             || mime.suffix().is_some_and(|s| s == "xml" || s == "json");
         let mime = match mime.type_() == mime_guess::mime::TEXT {
             true => format!("{mime}; charset=utf-8"),
             false => mime.to_string(),
         };
-        let gzip = (is_text && body.len() > 1024).then(|| compress(&body)).flatten();
-        Self { etag: etag(&body), gzip, mime, body }
+        let gzip = (is_text && body.len() > 1024)
+            .then(|| compress(&body))
+            .flatten();
+        Self {
+            etag: etag(&body),
+            gzip,
+            mime,
+            body,
+        }
     }
 
     fn respond(&self, path: &str, headers: &HeaderMap) -> Response<Body> {
@@ -108,7 +127,11 @@ impl Asset {
                 false => "no-cache",
             }),
         );
-        if headers.get_all(header::IF_NONE_MATCH).iter().any(|v| names_tag(v, &self.etag)) {
+        if headers
+            .get_all(header::IF_NONE_MATCH)
+            .iter()
+            .any(|v| names_tag(v, &self.etag))
+        {
             *response.status_mut() = StatusCode::NOT_MODIFIED;
             return response;
         }
@@ -131,7 +154,10 @@ fn page(status: StatusCode, body: Bytes) -> Response<Body> {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/html; charset=utf-8"),
+    );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
@@ -139,8 +165,9 @@ fn page(status: StatusCode, body: Bytes) -> Response<Body> {
 fn has_ending(path: &str) -> bool {
     // Names in the console's own paths, such as `nv.web.shop`, have dots too; only the endings the
     // console's files really have count.
-    const ENDINGS: [&str; 9] =
-        [".js", ".css", ".map", ".svg", ".png", ".ico", ".woff2", ".json", ".txt"];
+    const ENDINGS: [&str; 9] = [
+        ".js", ".css", ".map", ".svg", ".png", ".ico", ".woff2", ".json", ".txt",
+    ];
     !path.contains('/') && ENDINGS.iter().any(|ending| path.ends_with(ending))
 }
 
@@ -167,8 +194,12 @@ fn fnv_1a(body: &[u8]) -> [u8; 16] {
 }
 
 fn names_tag(header: &HeaderValue, etag: &HeaderValue) -> bool {
-    let (Ok(list), Ok(etag)) = (header.to_str(), etag.to_str()) else { return false };
-    list.split(',').map(str::trim).any(|t| t == "*" || t.trim_start_matches("W/") == etag)
+    let (Ok(list), Ok(etag)) = (header.to_str(), etag.to_str()) else {
+        return false;
+    };
+    list.split(',')
+        .map(str::trim)
+        .any(|t| t == "*" || t.trim_start_matches("W/") == etag)
 }
 
 fn accepts_gzip(headers: &HeaderMap) -> bool {

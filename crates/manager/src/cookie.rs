@@ -25,8 +25,10 @@ pub(crate) fn start(token: &str) -> Option<HeaderValue> {
     if !is_token(token) {
         return None;
     }
-    HeaderValue::from_str(&format!("{NAME}={token}; Path=/; Secure; HttpOnly; SameSite=Strict"))
-        .ok()
+    HeaderValue::from_str(&format!(
+        "{NAME}={token}; Path=/; Secure; HttpOnly; SameSite=Strict"
+    ))
+    .ok()
 }
 
 /// A cookie that ends the session.
@@ -40,7 +42,9 @@ pub(crate) fn end() -> HeaderValue {
 fn is_token(value: &str) -> bool {
     !value.is_empty()
         && value.len() <= MAX_TOKEN
-        && value.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x2b | 0x2d..=0x3a | 0x3c..=0x5b | 0x5d..=0x7e))
+        && value
+            .bytes()
+            .all(|b| matches!(b, 0x21 | 0x23..=0x2b | 0x2d..=0x3a | 0x3c..=0x5b | 0x5d..=0x7e))
 }
 
 #[cfg(test)]
@@ -72,7 +76,15 @@ mod tests {
 
     #[test]
     fn never_writes_a_token_that_could_add_attributes() {
-        for bad in ["", "a;b", "a b", "a\r\nb", "a,b", "\"", &"x".repeat(MAX_TOKEN + 1)] {
+        for bad in [
+            "",
+            "a;b",
+            "a b",
+            "a\r\nb",
+            "a,b",
+            "\"",
+            &"x".repeat(MAX_TOKEN + 1),
+        ] {
             assert_eq!(start(bad), None, "{bad:?}");
         }
         assert!(start("eyJ.x-y_z=").is_some());

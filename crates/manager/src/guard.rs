@@ -53,7 +53,10 @@ fn own_origin(uri: &Uri, headers: &HeaderMap) -> Option<String> {
         Some(authority) => authority.as_str(),
         None => headers.get(header::HOST)?.to_str().ok()?,
     };
-    Some(format!("https://{}", host.strip_suffix(":443").unwrap_or(host)))
+    Some(format!(
+        "https://{}",
+        host.strip_suffix(":443").unwrap_or(host)
+    ))
 }
 
 #[cfg(test)]
@@ -64,7 +67,10 @@ mod tests {
     #[test]
     fn only_the_api_below_its_versions_passes() {
         let cases = [
-            ("/api/v1/group?start=0&limit=5", Ok("/v1/group?start=0&limit=5")),
+            (
+                "/api/v1/group?start=0&limit=5",
+                Ok("/v1/group?start=0&limit=5"),
+            ),
             ("/api/v2/workload", Ok("/v2/workload")),
             ("/api/v1/group/a%2Fb", Ok("/v1/group/a%2Fb")),
             ("/api/v1/file/..x", Ok("/v1/file/..x")),
@@ -78,7 +84,11 @@ mod tests {
         ];
         for (path, want) in cases {
             let got = controller_path(&path.parse().unwrap());
-            assert_eq!(got.as_ref().map(|p| p.as_str()), want.as_ref().copied(), "{path}");
+            assert_eq!(
+                got.as_ref().map(|p| p.as_str()),
+                want.as_ref().copied(),
+                "{path}"
+            );
         }
     }
 
@@ -109,7 +119,11 @@ mod tests {
         ];
         for headers in refused {
             for method in [Method::POST, Method::PATCH, Method::DELETE, Method::PUT] {
-                assert_eq!(check(method, headers), Err(Refusal::CrossSite), "{headers:?}");
+                assert_eq!(
+                    check(method, headers),
+                    Err(Refusal::CrossSite),
+                    "{headers:?}"
+                );
             }
         }
     }

@@ -23,4 +23,4 @@ mod upstream;
 pub use assets::Assets;
 pub use config::Config;
 pub use error::ServeError;
-pub use server::{Server, bind, serve};
+pub use server::{Server, bind, bind_on, serve};

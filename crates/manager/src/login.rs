@@ -48,7 +48,10 @@ pub(crate) async fn answer(response: Response<Incoming>) -> Result<Response<Body
         .then(|| serde_json::from_slice(&body).ok())
         .flatten()
         .ok_or(Refusal::BadLoginAnswer)?;
-    let token = value.get_mut("token").and_then(Value::as_object_mut).and_then(|t| t.remove("token"));
+    let token = value
+        .get_mut("token")
+        .and_then(Value::as_object_mut)
+        .and_then(|t| t.remove("token"));
     let mut answer = Json(value).into_response();
     *answer.status_mut() = parts.status;
     let headers = answer.headers_mut();
@@ -64,4 +67,3 @@ pub(crate) async fn answer(response: Response<Incoming>) -> Result<Response<Body
     }
     Ok(answer)
 }
-

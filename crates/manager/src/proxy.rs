@@ -67,7 +67,9 @@ pub(crate) async fn handle(
         Err(refusal) => {
             let mut response = refusal.into_response();
             if refusal == Refusal::NoSession {
-                response.headers_mut().append(header::SET_COOKIE, cookie::end());
+                response
+                    .headers_mut()
+                    .append(header::SET_COOKIE, cookie::end());
             }
             response
         }
@@ -178,7 +180,12 @@ fn strip(headers: &mut HeaderMap, also: &[&str]) {
         .map(|name| name.trim().to_ascii_lowercase())
         .filter(|name| !name.is_empty())
         .collect();
-    for name in HOP_BY_HOP.iter().chain(also).copied().chain(named.iter().map(String::as_str)) {
+    for name in HOP_BY_HOP
+        .iter()
+        .chain(also)
+        .copied()
+        .chain(named.iter().map(String::as_str))
+    {
         headers.remove(name);
     }
 }

@@ -46,20 +46,40 @@ pub async fn serve(config: Config, shutdown: impl Future<Output = ()>) -> Result
 /// # Errors
 /// As [`serve`].
 pub async fn bind(config: Config) -> Result<Server, ServeError> {
+    let listen = |source| ServeError::Listen {
+        addr: config.listen,
+        source,
+    };
+    let listener = std::net::TcpListener::bind(config.listen).map_err(listen)?;
+    bind_on(config, listener)
+}
+
+/// The same on a port that is held already. Must be called in a tokio runtime.
+///
+/// # Errors
+/// As [`serve`].
+pub fn bind_on(config: Config, listener: std::net::TcpListener) -> Result<Server, ServeError> {
     let tls = tls::server(&config.tls_cert_pem, &config.tls_key_pem)?;
     let upstream = Upstream::new(
         &config.controller_url,
         &config.controller_ca_pem,
         config.controller_name.as_deref(),
     )?;
-    let listen = |source| ServeError::Listen { addr: config.listen, source };
-    let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
+    let listen = |source| ServeError::Listen {
+        addr: config.listen,
+        source,
+    };
+    listener.set_nonblocking(true).map_err(listen)?;
+    let listener = TcpListener::from_std(listener).map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
     Ok(Server {
         listener,
         address,
         acceptor: TlsAcceptor::from(Arc::new(tls)),
-        router: Router { upstream, assets: config.assets },
+        router: Router {
+            upstream,
+            assets: config.assets,
+        },
         slots: Arc::new(Semaphore::new(config.max_connections.max(1))),
     })
 }
@@ -79,7 +99,9 @@ impl Server {
                 accepted = self.accept() => accepted,
                 () = &mut shutdown => break,
             };
-            let Some((tcp, peer, slot)) = accepted else { continue };
+            let Some((tcp, peer, slot)) = accepted else {
+                continue;
+            };
             let acceptor = self.acceptor.clone();
             let router = self.router.clone();
             let watcher = graceful.watcher();
@@ -137,7 +159,11 @@ async fn connection(
 /// HTTP/1.1 and HTTP/2 with every limit set.
 fn http() -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_headers(100);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_headers(100);
     builder
         .http2()
         .timer(TokioTimer::new())

@@ -28,9 +28,14 @@ fn certificates(
 /// The console's side: HTTP/2 and HTTP/1.1, TLS 1.2 and 1.3.
 pub(crate) fn server(cert_pem: &[u8], key_pem: &[u8]) -> Result<ServerConfig, ServeError> {
     let chain = certificates(cert_pem, "console certificate")?;
-    let key = PrivateKeyDer::from_pem_slice(key_pem)
-        .map_err(|source| ServeError::Pem { what: "console key", source })?;
-    let tls = |source| ServeError::Tls { what: "console certificate", source };
+    let key = PrivateKeyDer::from_pem_slice(key_pem).map_err(|source| ServeError::Pem {
+        what: "console key",
+        source,
+    })?;
+    let tls = |source| ServeError::Tls {
+        what: "console certificate",
+        source,
+    };
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(tls)?

@@ -39,16 +39,22 @@ pub(crate) struct Upstream {
 
 impl Upstream {
     pub(crate) fn new(url: &str, ca_pem: &[u8], name: Option<&str>) -> Result<Self, ServeError> {
-        let bad = |reason| ServeError::ControllerUrl { url: url.to_owned(), reason };
+        let bad = |reason| ServeError::ControllerUrl {
+            url: url.to_owned(),
+            reason,
+        };
         let uri: Uri = url.parse().map_err(|_| bad("not a URL"))?;
         if uri.scheme() != Some(&Scheme::HTTPS) {
             return Err(bad("only https is spoken"));
         }
-        if uri.path().trim_end_matches('/') != "" {
+        if !uri.path().trim_end_matches('/').is_empty() {
             return Err(bad("it must not have a path"));
         }
         let authority = uri.authority().ok_or_else(|| bad("no host"))?.clone();
-        let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+        let host = authority
+            .host()
+            .trim_start_matches('[')
+            .trim_end_matches(']');
         let server_name = ServerName::try_from(name.unwrap_or(host).to_owned())
             .map_err(|_| bad("the host cannot be checked against a certificate"))?;
         let connector = Connector {

@@ -71,7 +71,9 @@ pub fn find(name: &str) -> Option<&'static Application> {
 
 /// What usually listens on a port.
 pub fn by_port(protocol: Protocol, port: u16) -> Option<&'static str> {
-    ALL.iter().find(|a| a.ports.contains(&(protocol, port))).map(|a| a.name)
+    ALL.iter()
+        .find(|a| a.ports.contains(&(protocol, port)))
+        .map(|a| a.name)
 }
 
 #[cfg(test)]
@@ -82,7 +84,10 @@ mod tests {
     fn names_and_ports_are_unique_and_found() {
         let mut seen = std::collections::HashSet::new();
         for app in ALL {
-            assert_eq!(find(&app.name.to_uppercase()).map(|a| a.name), Some(app.name));
+            assert_eq!(
+                find(&app.name.to_uppercase()).map(|a| a.name),
+                Some(app.name)
+            );
             for &(protocol, port) in app.ports {
                 assert!(seen.insert((protocol, port)), "{protocol}/{port} twice");
                 assert_eq!(by_port(protocol, port), Some(app.name));

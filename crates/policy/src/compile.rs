@@ -15,9 +15,9 @@ use rampart_model::{
     PolicySnapshot, ProcessRule, Protocol, Verdict, Workload, WorkloadId,
 };
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 /// All an enforcer needs to judge one workload.
@@ -101,11 +101,36 @@ impl Identity {
         let group = endpoint.groups.first().cloned().unwrap_or_default();
         if endpoint.workload.is_empty() {
             let id = format!("Host:{}:{}", endpoint.node, endpoint.address);
-            return Self { id, group, node: Some(endpoint.node.clone()), ..Self::default() };
+            return Self {
+                id,
+                group,
+                node: Some(endpoint.node.clone()),
+                ..Self::default()
+            };
         }
         let workload = endpoint.workload.clone();
-        Self { id: workload.to_string(), group, workload: Some(workload), ..Self::default() }
+        Self {
+            id: workload.to_string(),
+            group,
+            workload: Some(workload),
+            ..Self::default()
+        }
     }
+}
+
+/// Address blocks as one node sees them. A block's parent is the next wider one.
+#[derive(Debug, Default)]
+struct Blocks {
+    list: Vec<Block>,
+    /// Different peers; blocks share them.
+    peers: Vec<Peer>,
+}
+
+#[derive(Debug)]
+struct Block {
+    net: IpNet,
+    peer: usize,
+    parent: Option<usize>,
 }
 
 /// An indexed snapshot.
@@ -120,6 +145,8 @@ pub struct Engine {
     /// Groups a workload is in by what only the controller knows.
     extra: HashMap<WorkloadId, Vec<GroupName>>,
     quarantined: HashSet<WorkloadId>,
+    /// Made when a node's first workload is compiled.
+    seen_from: Arc<Mutex<HashMap<NodeId, Arc<Blocks>>>>,
 }
 
 impl Engine {
@@ -131,6 +158,7 @@ impl Engine {
             endpoints: HashMap::new(),
             extra: HashMap::new(),
             quarantined: snapshot.quarantined.iter().cloned().collect(),
+            seen_from: Arc::default(),
             snapshot: snapshot.clone(),
         };
         for (index, group) in snapshot.groups.iter().enumerate() {
@@ -138,9 +166,16 @@ impl Engine {
             engine.index_group(group);
         }
         for (index, endpoint) in snapshot.endpoints.iter().enumerate() {
-            engine.endpoints.entry(endpoint.address.to_canonical()).or_default().push(index);
+            engine
+                .endpoints
+                .entry(endpoint.address.to_canonical())
+                .or_default()
+                .push(index);
             if !endpoint.workload.is_empty() {
-                engine.extra.entry(endpoint.workload.clone()).or_insert_with(|| endpoint.groups.clone());
+                engine
+                    .extra
+                    .entry(endpoint.workload.clone())
+                    .or_insert_with(|| endpoint.groups.clone());
             }
         }
         engine
@@ -151,7 +186,10 @@ impl Engine {
             return;
         }
         let blocks = group.criteria.iter().filter(|c| c.key == "address");
-        for block in blocks.filter_map(|c| selector::addresses(&c.value)).flatten() {
+        for block in blocks
+            .filter_map(|c| selector::addresses(&c.value))
+            .flatten()
+        {
             self.blocks.push((block, group.name.clone()));
         }
     }
@@ -161,14 +199,20 @@ impl Engine {
     }
 
     pub fn group(&self, name: &GroupName) -> Option<&Group> {
-        self.by_name.get(name).and_then(|index| self.snapshot.groups.get(*index))
+        self.by_name
+            .get(name)
+            .and_then(|index| self.snapshot.groups.get(*index))
     }
 
     /// Compiles a container's policy.
     pub fn compile(&self, workload: &Workload) -> WorkloadPolicy {
         let mut groups = self.membership.groups_of(workload, &[]);
         if let Some(extra) = self.extra.get(&workload.id) {
-            let missing: Vec<_> = extra.iter().filter(|name| !groups.contains(name)).cloned().collect();
+            let missing: Vec<_> = extra
+                .iter()
+                .filter(|name| !groups.contains(name))
+                .cloned()
+                .collect();
             groups.extend(missing);
         }
         let group = groups.first().cloned().unwrap_or_default();
@@ -197,7 +241,9 @@ impl Engine {
         WorkloadPolicy {
             revision: self.snapshot.revision,
             known: own.is_some(),
-            profile_mode: own.and_then(|g| g.profile_mode).unwrap_or(settings.new_service_profile_mode),
+            profile_mode: own
+                .and_then(|g| g.profile_mode)
+                .unwrap_or(settings.new_service_profile_mode),
             policy_mode: self.network_mode(own),
             baseline: own.map_or(settings.new_service_baseline, |g| g.profile.baseline),
             hash_enabled: own.is_some_and(|g| g.profile.hash_enabled),
@@ -224,9 +270,15 @@ impl Engine {
         let (mut process, mut files) = (Vec::new(), Vec::new());
         for group in in_order.filter_map(|name| self.group(name)) {
             let name = &group.name;
-            let with_group = |rule: &ProcessRule| ProcessRule { group: name.clone(), ..rule.clone() };
+            let with_group = |rule: &ProcessRule| ProcessRule {
+                group: name.clone(),
+                ..rule.clone()
+            };
             process.extend(group.profile.rules.iter().map(with_group));
-            files.extend(group.files.iter().map(|r| FileRule { group: name.clone(), ..r.clone() }));
+            files.extend(group.files.iter().map(|r| FileRule {
+                group: name.clone(),
+                ..r.clone()
+            }));
         }
         process.sort_by_key(|rule| rule.source.rank());
         files.sort_by_key(|rule| rule.source.rank());
@@ -259,14 +311,24 @@ impl Engine {
                 address_group: Some(group.clone()),
                 ..Identity::default()
             },
-            None => Identity { id: Group::EXTERNAL.into(), group: Group::EXTERNAL.into(), ..Identity::default() },
+            None => Identity {
+                id: Group::EXTERNAL.into(),
+                group: Group::EXTERNAL.into(),
+                ..Identity::default()
+            },
         }
     }
 
     fn endpoint(&self, node: &NodeId, address: IpAddr) -> Option<&Endpoint> {
         let found = self.endpoints.get(&address)?;
-        let all = || found.iter().filter_map(|index| self.snapshot.endpoints.get(*index));
-        all().find(|endpoint| endpoint.node == *node).or_else(|| all().next())
+        let all = || {
+            found
+                .iter()
+                .filter_map(|index| self.snapshot.endpoints.get(*index))
+        };
+        all()
+            .find(|endpoint| endpoint.node == *node)
+            .or_else(|| all().next())
     }
 
     fn peer_of(&self, block: IpNet, endpoint: Option<&Endpoint>) -> Peer {
@@ -282,7 +344,10 @@ impl Engine {
                 groups.extend(endpoint.groups.iter().cloned());
                 peer.node = endpoint.workload.is_empty();
                 if !peer.node {
-                    peer.mode = endpoint.groups.first().map(|name| self.network_mode(self.group(name)));
+                    peer.mode = endpoint
+                        .groups
+                        .first()
+                        .map(|name| self.network_mode(self.group(name)));
                 }
             }
             None => groups.push(Group::EXTERNAL.into()),
@@ -308,7 +373,8 @@ impl Engine {
             Direction::Egress => (&policy.groups, &peer.groups),
             Direction::Ingress => (&peer.groups, &policy.groups),
         };
-        let rule = network::first_match(&self.snapshot.rules, from, to, protocol, port, application);
+        let rule =
+            network::first_match(&self.snapshot.rules, from, to, protocol, port, application);
         if protocol == Some(Protocol::Icmp) && rule.is_none() {
             return NetVerdict::ALLOW;
         }
@@ -327,7 +393,11 @@ impl Engine {
         let verdict = network::verdict(rule, mode);
         // Probes and proxies of the node must reach the workload.
         let spared = policy.host_network || (peer.node && direction == Direction::Ingress);
-        if spared { network::alert_only(verdict) } else { verdict }
+        if spared {
+            network::alert_only(verdict)
+        } else {
+            verdict
+        }
     }
 
     fn network(
@@ -340,19 +410,27 @@ impl Engine {
             return NetPolicy::default();
         }
         let mut out = NetPolicy::default();
-        let own: Vec<IpNet> = own.map(|address| IpNet::from(address.to_canonical())).collect();
+        let own: Vec<IpNet> = own
+            .map(|address| IpNet::from(address.to_canonical()))
+            .collect();
         for prefix in local_blocks().into_iter().chain(own.iter().copied()) {
-            out.cells.extend(Direction::ALL.map(|direction| cell(direction, None, None, prefix, NetVerdict::ALLOW)));
+            out.cells.extend(
+                Direction::ALL
+                    .map(|direction| cell(direction, None, None, prefix, NetVerdict::ALLOW)),
+            );
         }
         if policy.quarantined {
-            out.default = NetVerdict { verdict: Verdict::Deny, ..NetVerdict::ALLOW };
+            out.default = NetVerdict {
+                verdict: Verdict::Deny,
+                ..NetVerdict::ALLOW
+            };
             if policy.host_network {
                 out.default = network::alert_only(out.default);
             }
         } else {
-            let blocks = self.address_blocks(node, &own);
+            let blocks = self.seen_from(node);
             for direction in Direction::ALL {
-                self.place(policy, direction, &blocks, &mut out);
+                self.place(policy, direction, &blocks, &own, &mut out);
             }
             out.default = self.verdict(policy, Direction::Egress, &Peer::default(), None);
         }
@@ -360,26 +438,51 @@ impl Engine {
         out
     }
 
+    fn seen_from(&self, node: &NodeId) -> Arc<Blocks> {
+        let mut cache = self
+            .seen_from
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(blocks) = cache.get(node) {
+            return blocks.clone();
+        }
+        let blocks = Arc::new(self.address_blocks(node));
+        cache.insert(node.clone(), blocks.clone());
+        blocks
+    }
+
     /// Every block with a peer of its own, shortest first; the two empty ones are the outside.
-    fn address_blocks(&self, node: &NodeId, own: &[IpNet]) -> Vec<(IpNet, Peer)> {
-        let mut blocks: BTreeMap<IpNet, Peer> = BTreeMap::new();
-        for block in everywhere().into_iter().chain(self.blocks.iter().map(|(block, _)| *block)) {
-            let endpoint = match (block.addr(), block.prefix_len() == block.max_prefix_len()) {
-                (address, true) => self.endpoint(node, address),
-                _ => None,
-            };
-            blocks.entry(block).or_insert_with(|| self.peer_of(block, endpoint));
-        }
-        for address in self.endpoints.keys() {
-            let block = IpNet::from(*address);
-            blocks.entry(block).or_insert_with(|| self.peer_of(block, self.endpoint(node, *address)));
-        }
-        let local = local_blocks();
-        let mut blocks: Vec<_> = blocks
+    fn address_blocks(&self, node: &NodeId) -> Blocks {
+        let mut nets: BTreeSet<(u8, IpNet)> = BTreeSet::new();
+        let of_groups = self.blocks.iter().map(|(block, _)| *block);
+        let of_endpoints = self.endpoints.keys().map(|address| IpNet::from(*address));
+        for net in everywhere()
             .into_iter()
-            .filter(|(block, _)| !own.contains(block) && !local.iter().any(|l| l.contains(block)))
-            .collect();
-        blocks.sort_by_key(|(block, _)| (block.prefix_len(), *block));
+            .chain(of_groups)
+            .chain(of_endpoints)
+        {
+            nets.insert((net.prefix_len(), net));
+        }
+        let lengths: BTreeSet<u8> = nets.iter().map(|(length, _)| *length).collect();
+        let mut blocks = Blocks::default();
+        let mut at: HashMap<IpNet, usize> = HashMap::new();
+        let mut known: HashMap<Peer, usize> = HashMap::new();
+        for (_, net) in nets {
+            let single = net.prefix_len() == net.max_prefix_len();
+            let endpoint = if single {
+                self.endpoint(node, net.addr())
+            } else {
+                None
+            };
+            let peer = self.peer_of(net, endpoint);
+            let peer = *known.entry(peer).or_insert_with_key(|peer| {
+                blocks.peers.push(peer.clone());
+                blocks.peers.len() - 1
+            });
+            let parent = wider(net, &lengths).find_map(|wider| at.get(&wider).copied());
+            at.insert(net, blocks.list.len());
+            blocks.list.push(Block { net, peer, parent });
+        }
         blocks
     }
 
@@ -388,22 +491,29 @@ impl Engine {
         &self,
         policy: &WorkloadPolicy,
         direction: Direction,
-        blocks: &[(IpNet, Peer)],
+        blocks: &Blocks,
+        own: &[IpNet],
         out: &mut NetPolicy,
     ) {
         let concerned = self.concerning(policy, direction);
-        let mut tables: HashMap<&Peer, Arc<Table>> = HashMap::new();
-        let mut placed: HashMap<IpNet, Arc<Table>> = HashMap::new();
-        for (block, peer) in blocks {
-            let table = tables
-                .entry(peer)
-                .or_insert_with(|| Arc::new(self.table(policy, direction, peer, &concerned)))
-                .clone();
-            let parent = wider(*block).find_map(|wider| placed.get(&wider));
-            if parent.is_none_or(|parent| *parent != table) {
-                emit(direction, *block, &table, out);
+        let tables: Vec<Table> = blocks
+            .peers
+            .iter()
+            .map(|peer| self.table(policy, direction, peer, &concerned))
+            .collect();
+        let local = local_blocks();
+        for block in &blocks.list {
+            let Some(table) = tables.get(block.peer) else {
+                continue;
+            };
+            let parent = block.parent.and_then(|at| blocks.list.get(at));
+            let same = parent.is_some_and(|parent| {
+                parent.peer == block.peer || tables.get(parent.peer) == Some(table)
+            });
+            let itself = own.contains(&block.net) || local.iter().any(|l| l.contains(&block.net));
+            if !same && !itself {
+                emit(direction, block.net, table, out);
             }
-            placed.insert(*block, table);
         }
     }
 
@@ -413,7 +523,11 @@ impl Engine {
             .rules
             .iter()
             .filter(|rule| {
-                let end = if direction == Direction::Egress { &rule.from } else { &rule.to };
+                let end = if direction == Direction::Egress {
+                    &rule.from
+                } else {
+                    &rule.to
+                };
                 !rule.disabled && policy.groups.contains(end)
             })
             .collect()
@@ -430,7 +544,11 @@ impl Engine {
             .iter()
             .copied()
             .filter(|rule| {
-                let end = if direction == Direction::Egress { &rule.to } else { &rule.from };
+                let end = if direction == Direction::Egress {
+                    &rule.to
+                } else {
+                    &rule.from
+                };
                 peer.groups.binary_search(end).is_ok()
             })
             .collect();
@@ -452,9 +570,16 @@ fn local_blocks() -> [IpNet; 4] {
     ]
 }
 
-/// The blocks around a block, narrowest first.
-fn wider(block: IpNet) -> impl Iterator<Item = IpNet> {
-    std::iter::successors(block.supernet(), IpNet::supernet)
+/// The blocks around a block with one of the lengths, narrowest first.
+fn wider(block: IpNet, lengths: &BTreeSet<u8>) -> impl Iterator<Item = IpNet> {
+    lengths
+        .range(..block.prefix_len())
+        .rev()
+        .filter_map(move |length| {
+            IpNet::new(block.addr(), *length)
+                .ok()
+                .map(|wider| wider.trunc())
+        })
 }
 
 fn cell(
@@ -464,20 +589,34 @@ fn cell(
     prefix: IpNet,
     verdict: NetVerdict,
 ) -> NetCell {
-    NetCell { direction, protocol, ports, prefix, verdict }
+    NetCell {
+        direction,
+        protocol,
+        ports,
+        prefix,
+        verdict,
+    }
 }
 
 fn emit(direction: Direction, prefix: IpNet, table: &Table, out: &mut NetPolicy) {
     for own in &table.protocols {
         let protocol = Some(own.protocol);
         for (low, high, verdict) in &own.segments {
-            out.cells.push(cell(direction, protocol, Some((*low, *high)), prefix, *verdict));
+            out.cells.push(cell(
+                direction,
+                protocol,
+                Some((*low, *high)),
+                prefix,
+                *verdict,
+            ));
         }
         if own.any != table.other {
-            out.cells.push(cell(direction, protocol, None, prefix, own.any));
+            out.cells
+                .push(cell(direction, protocol, None, prefix, own.any));
         }
     }
-    out.cells.push(cell(direction, None, None, prefix, table.other));
+    out.cells
+        .push(cell(direction, None, None, prefix, table.other));
 }
 
 #[cfg(test)]

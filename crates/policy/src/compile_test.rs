@@ -3,8 +3,8 @@
 use super::*;
 use proptest::prelude::*;
 use rampart_model::{
-    Action, ConfigSource, Criterion, CriterionOp, FileBehavior, PortRange, RuleId, settings::Settings,
-    workload::InterfaceAddress,
+    Action, ConfigSource, Criterion, CriterionOp, FileBehavior, PortRange, RuleId,
+    settings::Settings, workload::InterfaceAddress,
 };
 
 fn learned(name: &str, mode: Mode) -> Group {
@@ -21,7 +21,11 @@ fn custom(name: &str, kind: GroupKind, key: &str, value: &str) -> Group {
     Group {
         name: name.into(),
         kind,
-        criteria: vec![Criterion { key: key.into(), op: CriterionOp::Equal, value: value.into() }],
+        criteria: vec![Criterion {
+            key: key.into(),
+            op: CriterionOp::Equal,
+            value: value.into(),
+        }],
         ..Group::default()
     }
 }
@@ -36,11 +40,22 @@ fn endpoint(address: &str, workload: &str, groups: &[&str]) -> Endpoint {
 }
 
 fn rule(id: u32, from: &str, to: &str, ports: Vec<PortRange>, action: Action) -> NetworkRule {
-    NetworkRule { id: RuleId(id), from: from.into(), to: to.into(), ports, action, ..NetworkRule::default() }
+    NetworkRule {
+        id: RuleId(id),
+        from: from.into(),
+        to: to.into(),
+        ports,
+        action,
+        ..NetworkRule::default()
+    }
 }
 
 fn web() -> Workload {
-    let address = InterfaceAddress { ip: "10.0.0.2".parse().unwrap(), prefix: 24, gateway: None };
+    let address = InterfaceAddress {
+        ip: "10.0.0.2".parse().unwrap(),
+        prefix: 24,
+        gateway: None,
+    };
     Workload {
         id: "w1".into(),
         service: "web".into(),
@@ -77,10 +92,21 @@ fn shop(mode: Mode, rules: Vec<NetworkRule>) -> PolicySnapshot {
     }
 }
 
-fn check_connection(snapshot: &PolicySnapshot, direction: Direction, to: &str, port: u16, verdict: Verdict, rule: u32) {
+fn check_connection(
+    snapshot: &PolicySnapshot,
+    direction: Direction,
+    to: &str,
+    port: u16,
+    verdict: Verdict,
+    rule: u32,
+) {
     let policy = compile(&web(), snapshot);
     let got = policy.judge_connection(direction, Protocol::Tcp, port, to.parse().unwrap());
-    assert_eq!((got.verdict, got.rule.0), (verdict, rule), "{direction:?} {to}:{port}");
+    assert_eq!(
+        (got.verdict, got.rule.0),
+        (verdict, rule),
+        "{direction:?} {to}:{port}"
+    );
 }
 
 #[test]
@@ -132,10 +158,26 @@ fn settings_change_verdicts() {
         change(&mut snapshot);
         check_connection(&snapshot, Direction::Egress, to, 80, verdict, 0);
     };
-    check(&|s| s.settings.strict_group_mode = true, "10.0.0.3", Verdict::Deny);
-    check(&|s| s.settings.network_mode_override = Some(Mode::Discover), "1.2.3.4", Verdict::Learn);
-    check(&|s| s.settings.network_policy_disabled = true, "1.2.3.4", Verdict::Allow);
-    check(&|s| s.groups[0].policy_mode = Some(Mode::Monitor), "1.2.3.4", Verdict::Violate);
+    check(
+        &|s| s.settings.strict_group_mode = true,
+        "10.0.0.3",
+        Verdict::Deny,
+    );
+    check(
+        &|s| s.settings.network_mode_override = Some(Mode::Discover),
+        "1.2.3.4",
+        Verdict::Learn,
+    );
+    check(
+        &|s| s.settings.network_policy_disabled = true,
+        "1.2.3.4",
+        Verdict::Allow,
+    );
+    check(
+        &|s| s.groups[0].policy_mode = Some(Mode::Monitor),
+        "1.2.3.4",
+        Verdict::Violate,
+    );
     let cut_off = |s: &mut PolicySnapshot| s.quarantined = vec!["w1".into()];
     check(&cut_off, "10.0.0.3", Verdict::Deny);
     check(&cut_off, "127.0.0.1", Verdict::Allow);
@@ -165,13 +207,27 @@ fn hosts_are_never_blocked() {
     let mut host = web();
     host.host_network = true;
     let policy = compile(&host, &shop(Mode::Protect, vec![]));
-    assert!(policy.network.cells.iter().all(|c| c.verdict.verdict != Verdict::Deny));
+    assert!(
+        policy
+            .network
+            .cells
+            .iter()
+            .all(|c| c.verdict.verdict != Verdict::Deny)
+    );
     assert_ne!(policy.network.default.verdict, Verdict::Deny);
     let mut snapshot = shop(Mode::Protect, vec![]);
     snapshot.groups.push(learned("nodes", Mode::Protect));
     let node = Engine::new(Arc::new(snapshot)).compile_host(&"n1".into());
-    assert_eq!((node.group.as_str(), node.profile_mode), ("nodes", Mode::Protect));
-    assert!(node.network.cells.iter().all(|c| c.verdict.verdict != Verdict::Deny));
+    assert_eq!(
+        (node.group.as_str(), node.profile_mode),
+        ("nodes", Mode::Protect)
+    );
+    assert!(
+        node.network
+            .cells
+            .iter()
+            .all(|c| c.verdict.verdict != Verdict::Deny)
+    );
 }
 
 #[test]
@@ -189,30 +245,74 @@ fn rules_of_all_groups_apply_by_source() {
         process("learned", ConfigSource::Learned, Action::Allow),
         process("own", ConfigSource::User, Action::Allow),
     ];
-    snapshot.groups[0].files = vec![FileRule { filter: "/a".into(), behavior: FileBehavior::BlockAccess, ..FileRule::default() }];
+    snapshot.groups[0].files = vec![FileRule {
+        filter: "/a".into(),
+        behavior: FileBehavior::BlockAccess,
+        ..FileRule::default()
+    }];
     snapshot.groups[3].profile.rules = vec![
         process("custom", ConfigSource::User, Action::Deny),
         process("crd", ConfigSource::Crd, Action::Deny),
     ];
     let policy = compile(&web(), &snapshot);
-    let order: Vec<_> = policy.process.iter().map(|r| (r.name.as_str(), r.group.as_str())).collect();
+    let order: Vec<_> = policy
+        .process
+        .iter()
+        .map(|r| (r.name.as_str(), r.group.as_str()))
+        .collect();
     assert_eq!(
         order,
-        [("crd", "front"), ("custom", "front"), ("own", "nv.web.shop"), ("learned", "nv.web.shop")]
+        [
+            ("crd", "front"),
+            ("custom", "front"),
+            ("own", "nv.web.shop"),
+            ("learned", "nv.web.shop")
+        ]
     );
     assert_eq!(policy.files[0].group.as_str(), "nv.web.shop");
-    assert_eq!(policy.groups.iter().map(GroupName::as_str).collect::<Vec<_>>(), ["nv.web.shop", "front", "containers"]);
-    let ask = ProcessAsk { name: "own", path: "/bin/own", ..ProcessAsk::default() };
+    assert_eq!(
+        policy
+            .groups
+            .iter()
+            .map(GroupName::as_str)
+            .collect::<Vec<_>>(),
+        ["nv.web.shop", "front", "containers"]
+    );
+    let ask = ProcessAsk {
+        name: "own",
+        path: "/bin/own",
+        ..ProcessAsk::default()
+    };
     assert_eq!(policy.judge_process(&ask).verdict, Verdict::Allow);
-    let secret = FileAsk { path: "/a", write: Some(false), application: "/x" };
+    let secret = FileAsk {
+        path: "/a",
+        write: Some(false),
+        application: "/x",
+    };
     assert_eq!(policy.judge_file(&secret).verdict, Verdict::Deny);
 }
 
 #[test]
 fn an_address_on_two_nodes_is_the_own_nodes() {
-    let mut snapshot = shop(Mode::Protect, vec![rule(1, "nv.web.shop", "nv.db.shop", vec![], Action::Allow)]);
-    snapshot.endpoints.insert(0, Endpoint { node: "n2".into(), ..endpoint("10.0.0.4", "w9", &["nv.api.shop"]) });
-    check_connection(&snapshot, Direction::Egress, "10.0.0.4", 80, Verdict::Allow, 1);
+    let mut snapshot = shop(
+        Mode::Protect,
+        vec![rule(1, "nv.web.shop", "nv.db.shop", vec![], Action::Allow)],
+    );
+    snapshot.endpoints.insert(
+        0,
+        Endpoint {
+            node: "n2".into(),
+            ..endpoint("10.0.0.4", "w9", &["nv.api.shop"])
+        },
+    );
+    check_connection(
+        &snapshot,
+        Direction::Egress,
+        "10.0.0.4",
+        80,
+        Verdict::Allow,
+        1,
+    );
 }
 
 #[test]
@@ -220,7 +320,11 @@ fn ends_are_named() {
     let engine = Engine::new(Arc::new(shop(Mode::Protect, vec![])));
     let check = |address: &str, id: &str, group: &str| {
         let got = engine.identify(&"n1".into(), address.parse().unwrap());
-        assert_eq!((got.id.as_str(), got.group.as_str()), (id, group), "{address}");
+        assert_eq!(
+            (got.id.as_str(), got.group.as_str()),
+            (id, group),
+            "{address}"
+        );
     };
     check("10.0.0.3", "w2", "nv.api.shop");
     check("::ffff:10.0.0.3", "w2", "nv.api.shop");
@@ -232,22 +336,50 @@ fn ends_are_named() {
 
 #[test]
 fn cells_stay_few_with_many_peers() {
-    let mut snapshot = shop(Mode::Protect, vec![rule(1, "nv.web.shop", "external", vec![], Action::Allow)]);
+    let mut snapshot = shop(
+        Mode::Protect,
+        vec![rule(1, "nv.web.shop", "external", vec![], Action::Allow)],
+    );
     for i in 0..200u8 {
-        snapshot.endpoints.push(endpoint(&format!("10.1.0.{i}"), &format!("x{i}"), &["nv.x.shop"]));
+        snapshot.endpoints.push(endpoint(
+            &format!("10.1.0.{i}"),
+            &format!("x{i}"),
+            &["nv.x.shop"],
+        ));
     }
     let policy = compile(&web(), &snapshot);
     // In each direction one for ICMP and one for the rest.
-    assert!(policy.network.cells.len() <= 4 * 210, "{}", policy.network.cells.len());
+    assert!(
+        policy.network.cells.len() <= 4 * 210,
+        "{}",
+        policy.network.cells.len()
+    );
 }
 
 // --- the proof: compiled lookup equals first match ---
 
-const GROUPS: &[&str] =
-    &["nv.web.shop", "front", "containers", "nv.api.shop", "nv.db.shop", "office", "printer", "external", "nodes"];
+const GROUPS: &[&str] = &[
+    "nv.web.shop",
+    "front",
+    "containers",
+    "nv.api.shop",
+    "nv.db.shop",
+    "office",
+    "printer",
+    "external",
+    "nodes",
+];
 const ADDRESSES: &[&str] = &[
-    "10.0.0.1", "10.0.0.3", "10.0.0.4", "fd00::4", "192.168.1.9", "192.168.1.10", "192.168.255.255", "1.2.3.4",
-    "2001:db8::1", "::ffff:10.0.0.3",
+    "10.0.0.1",
+    "10.0.0.3",
+    "10.0.0.4",
+    "fd00::4",
+    "192.168.1.9",
+    "192.168.1.10",
+    "192.168.255.255",
+    "1.2.3.4",
+    "2001:db8::1",
+    "::ffff:10.0.0.3",
 ];
 
 fn ports() -> impl Strategy<Value = Vec<PortRange>> {
@@ -272,16 +404,32 @@ fn ports() -> impl Strategy<Value = Vec<PortRange>> {
 
 fn rules() -> impl Strategy<Value = Vec<NetworkRule>> {
     let group = || proptest::sample::select(GROUPS);
-    let applications = proptest::collection::vec(proptest::sample::select(vec!["HTTP", "Echo", "any"]), 0..2);
-    let one = (group(), group(), ports(), applications, any::<bool>(), 0u8..8);
+    let applications =
+        proptest::collection::vec(proptest::sample::select(vec!["HTTP", "Echo", "any"]), 0..2);
+    let one = (
+        group(),
+        group(),
+        ports(),
+        applications,
+        any::<bool>(),
+        0u8..8,
+    );
     proptest::collection::vec(one, 0..14).prop_map(|list| {
         (1u32..)
             .zip(list)
-            .map(|(id, (from, to, ports, applications, allow, disabled))| NetworkRule {
-                applications: applications.into_iter().map(str::to_owned).collect(),
-                disabled: disabled == 0,
-                ..rule(id, from, to, ports, if allow { Action::Allow } else { Action::Deny })
-            })
+            .map(
+                |(id, (from, to, ports, applications, allow, disabled))| NetworkRule {
+                    applications: applications.into_iter().map(str::to_owned).collect(),
+                    disabled: disabled == 0,
+                    ..rule(
+                        id,
+                        from,
+                        to,
+                        ports,
+                        if allow { Action::Allow } else { Action::Deny },
+                    )
+                },
+            )
             .collect()
     })
 }

@@ -1,10 +1,12 @@
 //! File rules: which paths are watched, and who may change them.
 //!
 //! A block rule comes before a recursive one, that before a plain one, and all before what is
-//! always watched. What is always watched is reported only, never denied: package managers and
-//! entry points write there with good reason. A rule an operator made is enforced in Protect.
+//! always watched. Of what is always watched, the guarded files (accounts, keys, package
+//! databases) may in Protect be changed only by programs that did so in Discover; the rest is
+//! reported and never denied, since asking before each open of a program would cost every exec.
+//! A rule an operator made is enforced in Protect.
 
-use rampart_model::{FileBehavior, FileRule, Mode, Verdict};
+use rampart_model::{ConfigSource, FileBehavior, FileRule, Mode, Verdict};
 
 /// A path that is always watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,18 +16,34 @@ pub struct Watched {
     pub recursive: bool,
     /// The package database: its change is an installation.
     pub packages: bool,
+    /// Denied in Protect to programs that were not seen to change it.
+    pub guarded: bool,
 }
 
 const fn plain(filter: &'static str) -> Watched {
-    Watched { filter, recursive: false, packages: false }
+    Watched {
+        filter,
+        recursive: false,
+        packages: false,
+        guarded: false,
+    }
 }
 
 const fn tree(filter: &'static str) -> Watched {
-    Watched { filter, recursive: true, packages: false }
+    Watched {
+        filter,
+        recursive: true,
+        packages: false,
+        guarded: false,
+    }
+}
+
+const fn guarded(filter: &'static str) -> Watched {
+    Watched { guarded: true, ..plain(filter) }
 }
 
 const fn packages(filter: &'static str) -> Watched {
-    Watched { filter, recursive: false, packages: true }
+    Watched { packages: true, ..guarded(filter) }
 }
 
 /// What NeuVector watches in every container and on every host.
@@ -36,11 +54,11 @@ pub const WATCHED: &[Watched] = &[
     packages("/var/lib/rpm/rpmdb.sqlite"),
     packages("/lib/apk/db/installed"),
     plain("/etc/hosts"),
-    plain("/etc/passwd"),
-    plain("/etc/shadow"),
+    guarded("/etc/passwd"),
+    guarded("/etc/shadow"),
     plain("/etc/resolv.conf"),
-    plain("/home/*/.ssh/*"),
-    plain("/root/.ssh/*"),
+    guarded("/home/*/.ssh/*"),
+    guarded("/root/.ssh/*"),
     plain("/lib/ld-linux*"),
     plain("/lib/libc.*"),
     plain("/lib/libpthread*"),
@@ -116,9 +134,11 @@ pub fn judge(rules: &[FileRule], mode: Mode, ask: &FileAsk<'_>) -> FileVerdict {
             filter: rule.filter.clone(),
             behavior: rule.behavior,
             predefined: false,
-            packages: WATCHED.iter().any(|w| w.packages && covers(w.filter, w.recursive, ask.path)),
+            packages: WATCHED
+                .iter()
+                .any(|w| w.packages && covers(w.filter, w.recursive, ask.path)),
         },
-        None => predefined(ask),
+        None => predefined(mode, ask),
     }
 }
 
@@ -138,25 +158,31 @@ fn monitored(rule: &FileRule, mode: Mode, ask: &FileAsk<'_>) -> Verdict {
         (Some(false), _) => Verdict::Allow,
         _ if allowed(rule, ask.application) => Verdict::Allow,
         (_, Mode::Protect) => Verdict::Deny,
+        (Some(true), Mode::Discover) if rule.source == ConfigSource::Learned => Verdict::Learn,
         (Some(true), _) => Verdict::Violate,
         // The change itself will be seen, if there is one.
         (None, _) => Verdict::Allow,
     }
 }
 
-fn predefined(ask: &FileAsk<'_>) -> FileVerdict {
-    if ask.write != Some(true) {
+fn predefined(mode: Mode, ask: &FileAsk<'_>) -> FileVerdict {
+    let Some(watched) = WATCHED.iter().find(|w| covers(w.filter, w.recursive, ask.path)) else {
         return FileVerdict::none();
-    }
-    match WATCHED.iter().find(|w| covers(w.filter, w.recursive, ask.path)) {
-        Some(watched) => FileVerdict {
-            verdict: Verdict::Violate,
-            filter: watched.filter.to_owned(),
-            behavior: FileBehavior::MonitorChange,
-            predefined: true,
-            packages: watched.packages,
-        },
-        None => FileVerdict::none(),
+    };
+    let verdict = match (ask.write, watched.guarded, mode) {
+        (Some(false), _, _) => return FileVerdict::none(),
+        (_, true, Mode::Protect) => Verdict::Deny,
+        // The change itself will be seen, if there is one.
+        (None, _, _) => return FileVerdict::none(),
+        (Some(true), true, Mode::Discover) => Verdict::Learn,
+        (Some(true), _, _) => Verdict::Violate,
+    };
+    FileVerdict {
+        verdict,
+        filter: watched.filter.to_owned(),
+        behavior: FileBehavior::MonitorChange,
+        predefined: true,
+        packages: watched.packages,
     }
 }
 
@@ -167,7 +193,11 @@ pub fn strongest<'a>(rules: &'a [FileRule], path: &str) -> Option<&'a FileRule> 
         .iter()
         .filter(|rule| covers(&rule.filter, rule.recursive, path))
         .max_by_key(|rule| {
-            (rule.behavior == FileBehavior::BlockAccess, rule.recursive, rule.filter.len())
+            (
+                rule.behavior == FileBehavior::BlockAccess,
+                rule.recursive,
+                rule.filter.len(),
+            )
         })
 }
 
@@ -200,8 +230,12 @@ fn components(path: &str) -> impl Iterator<Item = &str> {
 
 /// `*` is any run of characters. Linear in the name for each star.
 fn glob(pattern: &str, name: &str) -> bool {
-    let Some((head, tail)) = pattern.split_once('*') else { return pattern == name };
-    let Some(mut rest) = name.strip_prefix(head) else { return false };
+    let Some((head, tail)) = pattern.split_once('*') else {
+        return pattern == name;
+    };
+    let Some(mut rest) = name.strip_prefix(head) else {
+        return false;
+    };
     let mut parts = tail.split('*').peekable();
     while let Some(part) = parts.next() {
         if parts.peek().is_none() {
@@ -226,7 +260,12 @@ pub fn validate(rule: &FileRule) -> Result<(), &'static str> {
     if components(&rule.filter).all(|part| part == "*") {
         return Err("a file filter names at least one directory");
     }
-    if rule.applications.len() > 256 || rule.applications.iter().any(|a| a.is_empty() || a.len() > 4096) {
+    if rule.applications.len() > 256
+        || rule
+            .applications
+            .iter()
+            .any(|a| a.is_empty() || a.len() > 4096)
+    {
         return Err("a file rule has at most 256 applications, each of 1 to 4096 bytes");
     }
     Ok(())
@@ -241,7 +280,11 @@ mod tests {
     #[test]
     fn filters_cover() {
         let check = |filter: &str, recursive, path: &str, expected| {
-            assert_eq!(covers(filter, recursive, path), expected, "{filter} {recursive} {path}");
+            assert_eq!(
+                covers(filter, recursive, path),
+                expected,
+                "{filter} {recursive} {path}"
+            );
         };
         check("/etc/passwd", false, "/etc/passwd", true);
         check("/etc/passwd", false, "/etc/passwd-", false);
@@ -287,17 +330,31 @@ mod tests {
     #[test]
     fn accesses_are_judged() {
         let check = |texts: &[&str], mode, write, path: &str, expected, filter: &str| {
-            let ask = FileAsk { path, write, application: "/bin/app" };
+            let ask = FileAsk {
+                path,
+                write,
+                application: "/bin/app",
+            };
             let got = judge(&rules(texts), mode, &ask);
-            assert_eq!((got.verdict, got.filter.as_str()), (expected, filter), "{texts:?} {mode} {ask:?}");
+            assert_eq!(
+                (got.verdict, got.filter.as_str()),
+                (expected, filter),
+                "{texts:?} {mode} {ask:?}"
+            );
         };
         let (read, write, unknown) = (Some(false), Some(true), None);
-        // Always watched: reported, never denied.
+        // Always watched: reported, and denied where it is guarded.
         for mode in [Discover, Monitor, Protect] {
-            check(&[], mode, write, "/etc/passwd", Violate, "/etc/passwd");
+            check(&[], mode, write, "/etc/hosts", Violate, "/etc/hosts");
+            check(&[], mode, unknown, "/etc/hosts", Allow, "");
             check(&[], mode, read, "/etc/passwd", Allow, "");
-            check(&[], mode, unknown, "/etc/passwd", Allow, "");
         }
+        check(&[], Discover, write, "/etc/passwd", Learn, "/etc/passwd");
+        check(&[], Monitor, write, "/etc/passwd", Violate, "/etc/passwd");
+        check(&[], Monitor, unknown, "/etc/passwd", Allow, "");
+        check(&[], Protect, write, "/etc/passwd", Deny, "/etc/passwd");
+        check(&[], Protect, unknown, "/etc/passwd", Deny, "/etc/passwd");
+        check(&[], Protect, write, "/root/.ssh/id", Deny, "/root/.ssh/*");
         check(&[], Protect, write, "/usr/bin/x/y", Violate, "/usr/bin");
         check(&[], Protect, write, "/data/x", Allow, "");
         // A monitor rule is enforced in Protect.
@@ -307,15 +364,43 @@ mod tests {
         check(watch, Protect, unknown, "/etc/passwd", Deny, "/etc/passwd");
         check(watch, Protect, read, "/etc/passwd", Allow, "/etc/passwd");
         check(watch, Monitor, unknown, "/etc/passwd", Allow, "/etc/passwd");
-        check(&["watch /etc/passwd /bin/app"], Protect, write, "/etc/passwd", Allow, "/etc/passwd");
-        check(&["watch /etc/passwd app"], Protect, write, "/etc/passwd", Allow, "/etc/passwd");
-        check(&["watch /etc/passwd /x/app"], Protect, write, "/etc/passwd", Deny, "/etc/passwd");
+        check(
+            &["watch /etc/passwd /bin/app"],
+            Protect,
+            write,
+            "/etc/passwd",
+            Allow,
+            "/etc/passwd",
+        );
+        check(
+            &["watch /etc/passwd app"],
+            Protect,
+            write,
+            "/etc/passwd",
+            Allow,
+            "/etc/passwd",
+        );
+        check(
+            &["watch /etc/passwd /x/app"],
+            Protect,
+            write,
+            "/etc/passwd",
+            Deny,
+            "/etc/passwd",
+        );
         // A block rule answers reads too.
         let block = &["block+r /secret"];
         check(block, Discover, read, "/secret/a", Learn, "/secret");
         check(block, Monitor, read, "/secret/a", Violate, "/secret");
         check(block, Protect, read, "/secret/a", Deny, "/secret");
-        check(&["block+r /secret /bin/app"], Protect, write, "/secret/a", Allow, "/secret");
+        check(
+            &["block+r /secret /bin/app"],
+            Protect,
+            write,
+            "/secret/a",
+            Allow,
+            "/secret",
+        );
         // Precedence.
         let all = &["watch /d/f /bin/app", "watch+r /d", "block /d/*"];
         check(all, Protect, read, "/d/f", Deny, "/d/*");
@@ -325,10 +410,29 @@ mod tests {
 
     #[test]
     fn names_of_incidents() {
-        let of = |path| judge(&[], Monitor, &FileAsk { path, write: Some(true), application: "" });
-        assert_eq!(of("/etc/passwd").incident_name(false), "Container.FileAccess.Violation");
-        assert_eq!(of("/var/lib/dpkg/status").incident_name(false), "Container.Package.Updated");
-        assert_eq!(of("/lib/apk/db/installed").incident_name(true), "Host.Package.Updated");
+        let of = |path| {
+            judge(
+                &[],
+                Monitor,
+                &FileAsk {
+                    path,
+                    write: Some(true),
+                    application: "",
+                },
+            )
+        };
+        assert_eq!(
+            of("/etc/passwd").incident_name(false),
+            "Container.FileAccess.Violation"
+        );
+        assert_eq!(
+            of("/var/lib/dpkg/status").incident_name(false),
+            "Container.Package.Updated"
+        );
+        assert_eq!(
+            of("/lib/apk/db/installed").incident_name(true),
+            "Host.Package.Updated"
+        );
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Names of learned groups, and the groups that always exist.
 
-use rampart_model::{ConfigSource, Group, GroupKind, GroupName, Mode, Timestamp, Workload, settings::Settings};
+use rampart_model::{
+    ConfigSource, Group, GroupKind, GroupName, Mode, Timestamp, Workload, settings::Settings,
+};
 
 /// Longest service name and domain that are kept, in bytes.
 const PART_BYTES: usize = 200;
@@ -10,12 +12,20 @@ const PART_BYTES: usize = 200;
 pub fn service_name(service: &str, domain: &str) -> String {
     let service = normalize(service);
     let domain = normalize(domain);
-    if domain.is_empty() { service } else { format!("{service}.{domain}") }
+    if domain.is_empty() {
+        service
+    } else {
+        format!("{service}.{domain}")
+    }
 }
 
 /// The learned group of a service: `nv.web.shop`, or `nv.web` without a domain.
 pub fn learned_name(service: &str, domain: &str) -> GroupName {
-    GroupName::new(format!("{}{}", Group::LEARNED_PREFIX, service_name(service, domain)))
+    GroupName::new(format!(
+        "{}{}",
+        Group::LEARNED_PREFIX,
+        service_name(service, domain)
+    ))
 }
 
 /// The learned group a workload belongs to.
@@ -31,17 +41,34 @@ pub fn service_of_group(group: &GroupName) -> Option<&str> {
 /// The service, or the best stand-in for one: image name, container name, id.
 fn service_of(workload: &Workload) -> &str {
     let image = workload.image.split('@').next().unwrap_or_default();
-    let image = image.rsplit('/').next().unwrap_or_default().split(':').next().unwrap_or_default();
-    [workload.service.as_str(), image, workload.name.as_str(), workload.id.short()]
-        .into_iter()
-        .find(|name| !normalize(name).is_empty())
-        .unwrap_or("unknown")
+    let image = image
+        .rsplit('/')
+        .next()
+        .unwrap_or_default()
+        .split(':')
+        .next()
+        .unwrap_or_default();
+    [
+        workload.service.as_str(),
+        image,
+        workload.name.as_str(),
+        workload.id.short(),
+    ]
+    .into_iter()
+    .find(|name| !normalize(name).is_empty())
+    .unwrap_or("unknown")
 }
 
 fn normalize(name: &str) -> String {
     name.chars()
         .filter(|c| matches!(c, ' '..='~'))
-        .map(|c| if matches!(c, '/' | '?' | '%' | '&' | ' ') { ':' } else { c })
+        .map(|c| {
+            if matches!(c, '/' | '?' | '%' | '&' | ' ') {
+                ':'
+            } else {
+                c
+            }
+        })
         .take(PART_BYTES)
         .collect()
 }
@@ -87,14 +114,22 @@ pub fn reserved(now: Timestamp) -> Vec<Group> {
 pub fn valid_name(name: &str) -> Result<(), &'static str> {
     let fits = (1..=256).contains(&name.len())
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-:@".contains(c));
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "._-:@".contains(c));
     if !fits {
-        return Err("a group name has 1 to 256 letters, digits or . _ - : @ and starts with a letter or digit");
+        return Err(
+            "a group name has 1 to 256 letters, digits or . _ - : @ and starts with a letter or digit",
+        );
     }
     let taken = [Group::EXTERNAL, Group::NODES, Group::CONTAINERS].contains(&name)
         || name.starts_with(Group::LEARNED_PREFIX)
         || name.starts_with("fed.");
-    if taken { Err("the name is reserved") } else { Ok(()) }
+    if taken {
+        Err("the name is reserved")
+    } else {
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -129,7 +164,13 @@ mod tests {
             assert_eq!(learned_group_of(&workload).as_str(), expected);
         };
         check("web", "nginx", "n", "1", "nv.web");
-        check("", "reg.example:5000/a/nginx:1.25@sha256:00", "n", "1", "nv.nginx");
+        check(
+            "",
+            "reg.example:5000/a/nginx:1.25@sha256:00",
+            "n",
+            "1",
+            "nv.nginx",
+        );
         check("", "", "db", "1", "nv.db");
         check("", "", "", "0123456789abcdef", "nv.0123456789ab");
         check("\u{7}", "", "", "", "nv.unknown");
@@ -140,7 +181,18 @@ mod tests {
         for good in ["a", "web-1.shop", "x:y@z"] {
             assert_eq!(valid_name(good), Ok(()), "{good}");
         }
-        for bad in ["", "-a", "a b", "é", "nodes", "external", "nv.web", "fed.x", "<script>", &"x".repeat(257)] {
+        for bad in [
+            "",
+            "-a",
+            "a b",
+            "é",
+            "nodes",
+            "external",
+            "nv.web",
+            "fed.x",
+            "<script>",
+            &"x".repeat(257),
+        ] {
             assert!(valid_name(bad).is_err(), "{bad}");
         }
     }

@@ -6,13 +6,19 @@ use crate::{
     application,
     process::{self, ProcessAsk},
 };
+use crate::file::WATCHED;
 use rampart_model::{
-    Action, ConfigSource, FileBehavior, FileRule, GroupName, NetworkRule, PortRange, ProcessProfile,
-    ProcessRule, Protocol, RuleId, Timestamp,
+    Action, ConfigSource, FileBehavior, FileRule, GroupName, NetworkRule, PortRange,
+    ProcessProfile, ProcessRule, Protocol, RuleId, Timestamp,
 };
 
 /// Learned process rules of one group.
 pub const MAX_PROCESS_RULES: usize = 4096;
+/// Bytes of names and paths in one profile, beyond which nothing is learned: a group is one value
+/// of the store and must stay well below what that takes, however it is escaped.
+pub const MAX_PROFILE_BYTES: usize = 1 << 20;
+/// Longest path that is learned.
+pub const MAX_PATH_BYTES: usize = 1024;
 /// Learned applications of one file rule.
 pub const MAX_APPLICATIONS: usize = 256;
 /// Ports of a protocol between two groups; more are learned as every port.
@@ -48,38 +54,77 @@ pub fn process(
         updated_at: now,
         ..ProcessRule::default()
     };
-    let learned = profile.rules.iter().filter(|r| r.source == ConfigSource::Learned).count();
-    if learned >= MAX_PROCESS_RULES || process::validate(&rule).is_err() {
+    if is_full(profile, &rule) || process::validate(&rule).is_err() {
         return Learned::Full;
     }
     profile.rules.push(rule);
     Learned::Added
 }
 
+fn is_full(profile: &ProcessProfile, rule: &ProcessRule) -> bool {
+    let learned = profile
+        .rules
+        .iter()
+        .filter(|r| r.source == ConfigSource::Learned)
+        .count();
+    let bytes: usize = profile
+        .rules
+        .iter()
+        .map(|r| r.name.len() + r.path.len())
+        .sum();
+    learned >= MAX_PROCESS_RULES
+        || bytes + rule.name.len() + rule.path.len() > MAX_PROFILE_BYTES
+        || rule.path.len() > MAX_PATH_BYTES
+}
+
 /// Whether a rule of the profile covers a process already.
 pub fn knows_process(profile: &ProcessProfile, name: &str, path: &str) -> bool {
-    let ask = ProcessAsk { name, path, ..ProcessAsk::default() };
+    let ask = ProcessAsk {
+        name,
+        path,
+        ..ProcessAsk::default()
+    };
     profile.rules.iter().any(|rule| {
-        process::matches(rule, &ask) || (rule.name == name && rule.path == path && rule.user.is_empty())
+        process::matches(rule, &ask)
+            || (rule.name == name && rule.path == path && rule.user.is_empty())
     })
 }
 
 /// Adds an application to the block rule with this filter.
 pub fn file(
-    rules: &mut [FileRule],
+    rules: &mut Vec<FileRule>,
     filter: &str,
     behavior: FileBehavior,
     application: &str,
     now: Timestamp,
 ) -> Learned {
-    let Some(rule) = rules.iter_mut().find(|r| r.filter == filter && r.behavior == behavior) else {
+    let place = rules.iter().position(|r| r.filter == filter && r.behavior == behavior);
+    let guarded = || WATCHED.iter().find(|w| w.guarded && w.filter == filter);
+    let place = match (place, guarded()) {
+        (Some(place), _) => place,
+        // The first program seen to change what is always guarded.
+        (None, Some(watched)) if behavior == FileBehavior::MonitorChange => {
+            rules.push(FileRule {
+                filter: filter.to_owned(),
+                recursive: watched.recursive,
+                behavior,
+                source: ConfigSource::Learned,
+                created_at: now,
+                ..FileRule::default()
+            });
+            rules.len() - 1
+        }
         // The rule was deleted meanwhile; there is nothing to add to.
-        return Learned::Known;
+        _ => return Learned::Known,
     };
+    let Some(rule) = rules.get_mut(place) else { return Learned::Known };
     if rule.applications.iter().any(|known| known == application) {
         return Learned::Known;
     }
-    if rule.applications.len() >= MAX_APPLICATIONS || application.is_empty() || application.len() > 4096 {
+    if rule.applications.len() >= MAX_APPLICATIONS
+        || application.is_empty()
+        || application.len() > 4096
+    {
         return Learned::Full;
     }
     rule.applications.push(application.to_owned());
@@ -104,14 +149,22 @@ pub fn network_rule(id: RuleId, from: &GroupName, to: &GroupName, now: Timestamp
 /// Adds a port to a learned rule, with the application that is known by it. Where one port has no
 /// known application the rule holds for any.
 pub fn network(rule: &mut NetworkRule, protocol: Protocol, port: u16, now: Timestamp) -> Learned {
-    if rule.ports.iter().any(|range| range.contains(protocol, port)) {
+    if rule
+        .ports
+        .iter()
+        .any(|range| range.contains(protocol, port))
+    {
         return Learned::Known;
     }
     if protocol == Protocol::Icmp {
         rule.ports.push(every(protocol));
     } else {
         rule.ports.push(PortRange::one(protocol, port));
-        let of_protocol = rule.ports.iter().filter(|r| r.protocol == Some(protocol)).count();
+        let of_protocol = rule
+            .ports
+            .iter()
+            .filter(|r| r.protocol == Some(protocol))
+            .count();
         if of_protocol > MAX_PORTS {
             rule.ports.retain(|r| r.protocol != Some(protocol));
             rule.ports.push(every(protocol));
@@ -124,15 +177,27 @@ pub fn network(rule: &mut NetworkRule, protocol: Protocol, port: u16, now: Times
 }
 
 fn every(protocol: Protocol) -> PortRange {
-    PortRange { protocol: Some(protocol), low: 0, high: u16::MAX }
+    PortRange {
+        protocol: Some(protocol),
+        low: 0,
+        high: u16::MAX,
+    }
 }
 
 fn applications(ports: &[PortRange]) -> Vec<String> {
     let known: Option<Vec<&str>> = ports
         .iter()
-        .map(|r| r.protocol.filter(|_| r.low == r.high).and_then(|p| application::by_port(p, r.low)))
+        .map(|r| {
+            r.protocol
+                .filter(|_| r.low == r.high)
+                .and_then(|p| application::by_port(p, r.low))
+        })
         .collect();
-    let mut names: Vec<String> = known.unwrap_or_default().into_iter().map(str::to_owned).collect();
+    let mut names: Vec<String> = known
+        .unwrap_or_default()
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
     names.sort();
     names.dedup();
     names
@@ -157,17 +222,45 @@ mod tests {
         assert_eq!(learn("nc", "/bin/busybox"), Learned::Added);
         assert_eq!(learn("", "/bin/x"), Learned::Full);
         assert_eq!(profile.rules.len(), 4);
-        assert!(profile.rules.iter().all(|r| r.source == ConfigSource::Learned && r.user.is_empty()));
+        assert!(
+            profile
+                .rules
+                .iter()
+                .all(|r| r.source == ConfigSource::Learned && r.user.is_empty())
+        );
     }
 
     #[test]
     fn profiles_are_bounded() {
         let mut profile = ProcessProfile::default();
         for i in 0..MAX_PROCESS_RULES + 10 {
-            process(&mut profile, &format!("x{i}"), &format!("/tmp/x{i}"), String::new, NOW);
+            process(
+                &mut profile,
+                &format!("x{i}"),
+                &format!("/tmp/x{i}"),
+                String::new,
+                NOW,
+            );
         }
         assert_eq!(profile.rules.len(), MAX_PROCESS_RULES);
-        assert_eq!(process(&mut profile, "y", "/tmp/y", String::new, NOW), Learned::Full);
+        assert_eq!(
+            process(&mut profile, "y", "/tmp/y", String::new, NOW),
+            Learned::Full
+        );
+    }
+
+    #[test]
+    fn long_paths_do_not_fill_the_store() {
+        let mut profile = ProcessProfile::default();
+        let mut learn = |i: usize, length: usize| {
+            let path = format!("/{i}/{}", "p".repeat(length));
+            process(&mut profile, &format!("x{i}"), &path, String::new, NOW)
+        };
+        assert_eq!(learn(0, 2000), Learned::Full);
+        let added = (0..1100)
+            .filter(|i| learn(*i, 1000) == Learned::Added)
+            .count();
+        assert!((1000..1080).contains(&added), "{added}");
     }
 
     #[test]
@@ -178,9 +271,18 @@ mod tests {
             ..FileRule::default()
         }];
         let block = FileBehavior::BlockAccess;
-        assert_eq!(file(&mut rules, "/secret", block, "/bin/app", NOW), Learned::Added);
-        assert_eq!(file(&mut rules, "/secret", block, "/bin/app", NOW), Learned::Known);
-        assert_eq!(file(&mut rules, "/gone", block, "/bin/app", NOW), Learned::Known);
+        assert_eq!(
+            file(&mut rules, "/secret", block, "/bin/app", NOW),
+            Learned::Added
+        );
+        assert_eq!(
+            file(&mut rules, "/secret", block, "/bin/app", NOW),
+            Learned::Known
+        );
+        assert_eq!(
+            file(&mut rules, "/gone", block, "/bin/app", NOW),
+            Learned::Known
+        );
         assert_eq!(rules[0].applications, ["/bin/app"]);
     }
 

@@ -14,9 +14,7 @@
 
 use crate::application;
 use ipnet::IpNet;
-use rampart_model::{
-    Action, GroupName, Mode, NetworkRule, PortRange, Protocol, RuleId, Verdict,
-};
+use rampart_model::{Action, GroupName, Mode, NetworkRule, PortRange, Protocol, RuleId, Verdict};
 use std::{collections::BTreeSet, net::IpAddr};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -38,7 +36,10 @@ pub struct NetVerdict {
 }
 
 impl NetVerdict {
-    pub const ALLOW: Self = Self { verdict: Verdict::Allow, rule: RuleId::IMPLICIT };
+    pub const ALLOW: Self = Self {
+        verdict: Verdict::Allow,
+        rule: RuleId::IMPLICIT,
+    };
 
     pub fn is_violation(&self) -> bool {
         matches!(self.verdict, Verdict::Violate | Verdict::Deny)
@@ -86,7 +87,9 @@ impl NetPolicy {
                 cell.direction == direction
                     && cell.prefix.contains(&peer)
                     && (cell.protocol.is_none() || cell.protocol == protocol)
-                    && cell.ports.is_none_or(|(low, high)| (low..=high).contains(&port))
+                    && cell
+                        .ports
+                        .is_none_or(|(low, high)| (low..=high).contains(&port))
             })
             .map_or(self.default, |cell| cell.verdict)
     }
@@ -122,13 +125,19 @@ pub fn verdict(rule: Option<&NetworkRule>, mode: Mode) -> NetVerdict {
         (_, Mode::Protect) => Verdict::Deny,
         _ => Verdict::Violate,
     };
-    NetVerdict { verdict, rule: rule.map_or(RuleId::IMPLICIT, |r| r.id) }
+    NetVerdict {
+        verdict,
+        rule: rule.map_or(RuleId::IMPLICIT, |r| r.id),
+    }
 }
 
 /// Never worse than a report.
 pub fn alert_only(verdict: NetVerdict) -> NetVerdict {
     if verdict.verdict == Verdict::Deny {
-        return NetVerdict { verdict: Verdict::Violate, ..verdict };
+        return NetVerdict {
+            verdict: Verdict::Violate,
+            ..verdict
+        };
     }
     verdict
 }
@@ -168,7 +177,10 @@ pub fn covers(
     match application {
         Some(name) if !any_application(rule) => {
             (any_port(rule) || by_port(&rule.ports))
-                && rule.applications.iter().any(|listed| listed.eq_ignore_ascii_case(name))
+                && rule
+                    .applications
+                    .iter()
+                    .any(|listed| listed.eq_ignore_ascii_case(name))
         }
         _ => by_port(&ranges(rule)),
     }
@@ -193,7 +205,11 @@ pub fn ranges(rule: &NetworkRule) -> Vec<PortRange> {
     rule.applications
         .iter()
         .filter_map(|name| application::find(name))
-        .flat_map(|app| app.ports.iter().map(|&(protocol, port)| PortRange::one(protocol, port)))
+        .flat_map(|app| {
+            app.ports
+                .iter()
+                .map(|&(protocol, port)| PortRange::one(protocol, port))
+        })
         .collect()
 }
 
@@ -219,10 +235,15 @@ pub struct ProtocolTable {
 pub fn table(rules: &[&NetworkRule], judge: impl Fn(Option<&NetworkRule>) -> NetVerdict) -> Table {
     let resolved: Vec<(&NetworkRule, Vec<PortRange>)> =
         rules.iter().map(|rule| (*rule, ranges(rule))).collect();
-    let other = resolved.iter().find(|(_, ranges)| ranges.contains(&PortRange::ANY));
+    let other = resolved
+        .iter()
+        .find(|(_, ranges)| ranges.contains(&PortRange::ANY));
     Table {
         other: judge(other.map(|(rule, _)| *rule)),
-        protocols: Protocol::ALL.iter().map(|p| protocol_table(*p, &resolved, &judge)).collect(),
+        protocols: Protocol::ALL
+            .iter()
+            .map(|p| protocol_table(*p, &resolved, &judge))
+            .collect(),
     }
 }
 
@@ -232,9 +253,15 @@ fn protocol_table(
     judge: &impl Fn(Option<&NetworkRule>) -> NetVerdict,
 ) -> ProtocolTable {
     if protocol == Protocol::Icmp {
-        let rule = rules.iter().find(|(rule, _)| covers(rule, Some(protocol), 0, None));
+        let rule = rules
+            .iter()
+            .find(|(rule, _)| covers(rule, Some(protocol), 0, None));
         let any = rule.map_or(NetVerdict::ALLOW, |(rule, _)| judge(Some(rule)));
-        return ProtocolTable { protocol, any, segments: Vec::new() };
+        return ProtocolTable {
+            protocol,
+            any,
+            segments: Vec::new(),
+        };
     }
     let mut segments: Vec<(u16, u16, NetVerdict)> = Vec::new();
     for (low, high) in elementary(protocol, rules) {
@@ -250,7 +277,11 @@ fn protocol_table(
     }
     let any = widest(&segments);
     segments.retain(|segment| segment.2 != any);
-    ProtocolTable { protocol, any, segments }
+    ProtocolTable {
+        protocol,
+        any,
+        segments,
+    }
 }
 
 /// Stretches of ports over which the same rules hold, from 0 to 65535.
@@ -280,7 +311,10 @@ fn widest(segments: &[(u16, u16, NetVerdict)]) -> NetVerdict {
             None => widths.push((width, *verdict)),
         }
     }
-    widths.into_iter().max_by_key(|(width, _)| *width).map_or(NetVerdict::ALLOW, |(_, v)| v)
+    widths
+        .into_iter()
+        .max_by_key(|(width, _)| *width)
+        .map_or(NetVerdict::ALLOW, |(_, v)| v)
 }
 
 /// Most ports and applications of one rule.
@@ -292,7 +326,9 @@ pub fn validate(rule: &NetworkRule) -> Result<(), String> {
         return Err("a network rule needs both its groups".into());
     }
     if rule.ports.len() > MAX_PORTS || rule.applications.len() > MAX_PORTS {
-        return Err(format!("a network rule has at most {MAX_PORTS} port ranges and applications"));
+        return Err(format!(
+            "a network rule has at most {MAX_PORTS} port ranges and applications"
+        ));
     }
     if let Some(range) = rule.ports.iter().find(|range| range.low > range.high) {
         return Err(format!("port range {}-{} is empty", range.low, range.high));
@@ -312,7 +348,14 @@ pub fn validate(rule: &NetworkRule) -> Result<(), String> {
 mod tests {
     use super::*;
 
-    fn rule(id: u32, from: &str, to: &str, ports: &[PortRange], apps: &[&str], action: Action) -> NetworkRule {
+    fn rule(
+        id: u32,
+        from: &str,
+        to: &str,
+        ports: &[PortRange],
+        apps: &[&str],
+        action: Action,
+    ) -> NetworkRule {
         NetworkRule {
             id: RuleId(id),
             from: from.into(),
@@ -328,8 +371,16 @@ mod tests {
     fn modes_of_two_groups() {
         use Mode::{Discover, Monitor, Protect};
         let check = |own, peer, basic, strict| {
-            assert_eq!(effective_mode(own, peer, false), basic, "{own} {peer:?} basic");
-            assert_eq!(effective_mode(own, peer, true), strict, "{own} {peer:?} strict");
+            assert_eq!(
+                effective_mode(own, peer, false),
+                basic,
+                "{own} {peer:?} basic"
+            );
+            assert_eq!(
+                effective_mode(own, peer, true),
+                strict,
+                "{own} {peer:?} strict"
+            );
         };
         check(Discover, Some(Discover), Discover, Discover);
         check(Discover, Some(Monitor), Discover, Discover);
@@ -358,18 +409,34 @@ mod tests {
         check(None, Mode::Discover, Verdict::Learn);
         check(None, Mode::Monitor, Verdict::Violate);
         check(None, Mode::Protect, Verdict::Deny);
-        assert_eq!(alert_only(verdict(None, Mode::Protect)).verdict, Verdict::Violate);
+        assert_eq!(
+            alert_only(verdict(None, Mode::Protect)).verdict,
+            Verdict::Violate
+        );
     }
 
     #[test]
     fn rules_cover() {
         let tcp80 = PortRange::one(Protocol::Tcp, 80);
-        let icmp = PortRange { protocol: Some(Protocol::Icmp), low: 0, high: u16::MAX };
-        let range = PortRange { protocol: None, low: 8000, high: 9000 };
-        let check = |ports: &[PortRange], apps: &[&str], protocol, port, app: Option<&str>, expected| {
-            let rule = rule(1, "a", "b", ports, apps, Action::Allow);
-            assert_eq!(covers(&rule, protocol, port, app), expected, "{ports:?} {apps:?} {protocol:?}/{port} {app:?}");
+        let icmp = PortRange {
+            protocol: Some(Protocol::Icmp),
+            low: 0,
+            high: u16::MAX,
         };
+        let range = PortRange {
+            protocol: None,
+            low: 8000,
+            high: 9000,
+        };
+        let check =
+            |ports: &[PortRange], apps: &[&str], protocol, port, app: Option<&str>, expected| {
+                let rule = rule(1, "a", "b", ports, apps, Action::Allow);
+                assert_eq!(
+                    covers(&rule, protocol, port, app),
+                    expected,
+                    "{ports:?} {apps:?} {protocol:?}/{port} {app:?}"
+                );
+            };
         let (tcp, udp) = (Some(Protocol::Tcp), Some(Protocol::Udp));
         check(&[], &[], tcp, 1, None, true);
         check(&[], &[], None, 0, None, true);
@@ -396,14 +463,43 @@ mod tests {
     #[test]
     fn tables_are_minimal() {
         let rules = [
-            rule(1, "a", "b", &[PortRange { protocol: Some(Protocol::Tcp), low: 10, high: 20 }], &[], Action::Allow),
-            rule(2, "a", "b", &[PortRange::one(Protocol::Tcp, 15)], &[], Action::Deny),
-            rule(3, "a", "b", &[PortRange::one(Protocol::Tcp, 21)], &[], Action::Allow),
+            rule(
+                1,
+                "a",
+                "b",
+                &[PortRange {
+                    protocol: Some(Protocol::Tcp),
+                    low: 10,
+                    high: 20,
+                }],
+                &[],
+                Action::Allow,
+            ),
+            rule(
+                2,
+                "a",
+                "b",
+                &[PortRange::one(Protocol::Tcp, 15)],
+                &[],
+                Action::Deny,
+            ),
+            rule(
+                3,
+                "a",
+                "b",
+                &[PortRange::one(Protocol::Tcp, 21)],
+                &[],
+                Action::Allow,
+            ),
         ];
         let rules: Vec<&NetworkRule> = rules.iter().collect();
         let got = table(&rules, |rule| verdict(rule, Mode::Protect));
         let tcp = &got.protocols[0];
-        let segments: Vec<_> = tcp.segments.iter().map(|(l, h, v)| (*l, *h, v.rule.0)).collect();
+        let segments: Vec<_> = tcp
+            .segments
+            .iter()
+            .map(|(l, h, v)| (*l, *h, v.rule.0))
+            .collect();
         assert_eq!(segments, [(10, 20, 1), (21, 21, 3)]);
         assert_eq!(tcp.any, verdict(None, Mode::Protect));
         assert!(got.protocols[1].segments.is_empty());
@@ -414,7 +510,11 @@ mod tests {
         assert!(validate(&rule(1, "a", "b", &[], &["HTTP", "any"], Action::Allow)).is_ok());
         assert!(validate(&rule(1, "", "b", &[], &[], Action::Allow)).is_err());
         assert!(validate(&rule(1, "a", "b", &[], &["Gopher"], Action::Allow)).is_err());
-        let empty = PortRange { protocol: None, low: 2, high: 1 };
+        let empty = PortRange {
+            protocol: None,
+            low: 2,
+            high: 1,
+        };
         assert!(validate(&rule(1, "a", "b", &[empty], &[], Action::Allow)).is_err());
     }
 }

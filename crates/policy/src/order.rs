@@ -66,7 +66,9 @@ pub fn position<R: AsRef<NetworkRule>>(
             if (start..end).contains(&at) || at + 1 == start {
                 Ok(at + 1)
             } else {
-                Err(format!("a rule cannot be moved to after rule {id}, which is of another source"))
+                Err(format!(
+                    "a rule cannot be moved to after rule {id}, which is of another source"
+                ))
             }
         }
     }
@@ -83,14 +85,25 @@ mod tests {
     use std::sync::Arc;
 
     fn list(ids: &[u32]) -> Vec<Arc<NetworkRule>> {
-        ids.iter().map(|id| Arc::new(NetworkRule { id: RuleId(*id), ..NetworkRule::default() })).collect()
+        ids.iter()
+            .map(|id| {
+                Arc::new(NetworkRule {
+                    id: RuleId(*id),
+                    ..NetworkRule::default()
+                })
+            })
+            .collect()
     }
 
     #[test]
     fn positions() {
         let rules = list(&[100_000, 110_000, 110_001, 5, 10_000, 7]);
         let check = |source, after, expected: Option<usize>| {
-            assert_eq!(position(&rules, source, after).ok(), expected, "{source} {after:?}");
+            assert_eq!(
+                position(&rules, source, after).ok(),
+                expected,
+                "{source} {after:?}"
+            );
         };
         check(ConfigSource::User, Some(0), Some(3));
         check(ConfigSource::User, None, Some(6));
@@ -106,20 +119,37 @@ mod tests {
         assert_eq!(position(&list(&[]), ConfigSource::User, None), Ok(0));
         let learned_last = list(&[110_000, 5, 10_000, 10_001]);
         assert_eq!(position(&learned_last, ConfigSource::User, None), Ok(2));
-        assert_eq!(position(&list(&[110_000, 10_000]), ConfigSource::User, None), Ok(1));
+        assert_eq!(
+            position(&list(&[110_000, 10_000]), ConfigSource::User, None),
+            Ok(1)
+        );
     }
 
     #[test]
     fn numbers() {
         assert_eq!(free_id(ConfigSource::User, |id| id.0 < 4), Some(RuleId(4)));
-        assert_eq!(free_id(ConfigSource::Learned, |_| false), Some(RuleId(10_000)));
+        assert_eq!(
+            free_id(ConfigSource::Learned, |_| false),
+            Some(RuleId(10_000))
+        );
         assert_eq!(free_id(ConfigSource::Crd, |_| true), None);
-        for source in [ConfigSource::User, ConfigSource::Learned, ConfigSource::Federal, ConfigSource::Crd] {
+        for source in [
+            ConfigSource::User,
+            ConfigSource::Learned,
+            ConfigSource::Federal,
+            ConfigSource::Crd,
+        ] {
             let (low, high) = id_range(source);
-            assert_eq!((RuleId(low).source(), RuleId(high).source()), (source, source));
+            assert_eq!(
+                (RuleId(low).source(), RuleId(high).source()),
+                (source, source)
+            );
         }
         let mut rules = list(&[5, 110_000, 10_000, 100_000]);
         sort(&mut rules);
-        assert_eq!(rules.iter().map(|r| r.id.0).collect::<Vec<_>>(), [100_000, 110_000, 5, 10_000]);
+        assert_eq!(
+            rules.iter().map(|r| r.id.0).collect::<Vec<_>>(),
+            [100_000, 110_000, 5, 10_000]
+        );
     }
 }

@@ -26,8 +26,21 @@ pub mod reserved {
 
 /// Names that are reported unless the profile lists them.
 pub const SUSPICIOUS: &[&str] = &[
-    "nmap", "nc", "ncat", "netcat", "socat", "sshd", "ssh", "scp", "telnet", "in.telnetd",
-    "iodine", "iodined", "dnscat", "dns2tcpc", "dns2tcpd",
+    "nmap",
+    "nc",
+    "ncat",
+    "netcat",
+    "socat",
+    "sshd",
+    "ssh",
+    "scp",
+    "telnet",
+    "in.telnetd",
+    "iodine",
+    "iodined",
+    "dnscat",
+    "dns2tcpc",
+    "dns2tcpd",
 ];
 
 /// Those of [`SUSPICIOUS`] that make tunnels.
@@ -119,7 +132,13 @@ impl ProcessVerdict {
     }
 
     fn by_default(rule: &str, verdict: Verdict, reason: Reason) -> Self {
-        Self { verdict, rule: rule.to_owned(), group: GroupName::default(), reason, allow_update: false }
+        Self {
+            verdict,
+            rule: rule.to_owned(),
+            group: GroupName::default(),
+            reason,
+            allow_update: false,
+        }
     }
 
     /// NeuVector's name for the event, of a container or of a host.
@@ -155,7 +174,11 @@ pub fn judge(
         return listed_parent(rule, mode, baseline, ask);
     }
     if is_suspicious(ask) && !rules.iter().any(|rule| lists_name(rule, ask)) {
-        return ProcessVerdict::by_default(reserved::SUSPICIOUS, violation(mode), Reason::Suspicious);
+        return ProcessVerdict::by_default(
+            reserved::SUSPICIOUS,
+            violation(mode),
+            Reason::Suspicious,
+        );
     }
     match baseline {
         Baseline::Basic => {
@@ -166,8 +189,17 @@ pub fn judge(
 }
 
 /// An allow rule fits; under zero-drift the file must still be the image's, unless it may change.
-fn listed(rule: &ProcessRule, mode: Mode, baseline: Baseline, ask: &ProcessAsk<'_>) -> ProcessVerdict {
-    if baseline == Baseline::ZeroDrift && drifted(ask) && !rule.allow_update && mode != Mode::Discover {
+fn listed(
+    rule: &ProcessRule,
+    mode: Mode,
+    baseline: Baseline,
+    ask: &ProcessAsk<'_>,
+) -> ProcessVerdict {
+    if baseline == Baseline::ZeroDrift
+        && drifted(ask)
+        && !rule.allow_update
+        && mode != Mode::Discover
+    {
         return ProcessVerdict::by_default(reserved::DRIFT, violation(mode), Reason::Drift);
     }
     ProcessVerdict::by_rule(rule, Verdict::Allow, Reason::Listed)
@@ -181,7 +213,10 @@ fn listed_parent(
 ) -> ProcessVerdict {
     let verdict = listed(rule, mode, baseline, ask);
     if verdict.reason == Reason::Listed {
-        return ProcessVerdict { reason: Reason::Parent, ..verdict };
+        return ProcessVerdict {
+            reason: Reason::Parent,
+            ..verdict
+        };
     }
     verdict
 }
@@ -214,7 +249,11 @@ fn unlisted(mode: Mode) -> Verdict {
 
 /// What is wrong in any mode.
 fn violation(mode: Mode) -> Verdict {
-    if mode == Mode::Protect { Verdict::Deny } else { Verdict::Violate }
+    if mode == Mode::Protect {
+        Verdict::Deny
+    } else {
+        Verdict::Violate
+    }
 }
 
 /// Whether one rule fits, by NeuVector's rules of matching.
@@ -227,7 +266,9 @@ fn matches_path(rule: &ProcessRule, ask: &ProcessAsk<'_>) -> bool {
     if rule.name == "*" && any_path && !rule.path.is_empty() {
         return true;
     }
-    let Some((dir, base)) = ask.path.rsplit_once('/') else { return false };
+    let Some((dir, base)) = ask.path.rsplit_once('/') else {
+        return false;
+    };
     let below = rule.path.strip_suffix("/*");
     if rule.name == "*" {
         return match below {
@@ -251,23 +292,32 @@ fn matches_path(rule: &ProcessRule, ask: &ProcessAsk<'_>) -> bool {
 
 /// `x/*`: the rule allows what a process named `x` starts, and `x` itself.
 fn allows_children(rule: &ProcessRule, ask: &ProcessAsk<'_>) -> bool {
-    let Some(name) = rule.name.strip_suffix("/*") else { return false };
+    let Some(name) = rule.name.strip_suffix("/*") else {
+        return false;
+    };
     if rule.action != Action::Allow || !(rule.user.is_empty() || rule.user == ask.user) {
         return false;
     }
-    let own = Parent { name: ask.name, path: ask.path };
+    let own = Parent {
+        name: ask.name,
+        path: ask.path,
+    };
     std::iter::once(&own).chain(ask.parents).any(|process| {
         same_name(name, process.name)
             && (matches!(rule.path.as_str(), "" | "*" | "/*")
                 || rule.path == process.path
                 || rule.path.strip_suffix("/*").is_some_and(|top| {
-                    process.path.rsplit_once('/').is_some_and(|(dir, _)| is_below(dir, top))
+                    process
+                        .path
+                        .rsplit_once('/')
+                        .is_some_and(|(dir, _)| is_below(dir, top))
                 }))
     })
 }
 
 fn is_below(dir: &str, top: &str) -> bool {
-    dir.strip_prefix(top).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    dir.strip_prefix(top)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The kernel keeps 15 bytes of a process name.

@@ -25,7 +25,9 @@ pub fn decide(quiet: Quiet, settings: &Settings, now: Timestamp) -> Option<Mode>
         return None;
     }
     let from = quiet.since.max(quiet.last_act);
-    let needed = i64::try_from(after_secs).unwrap_or(i64::MAX).saturating_mul(1000);
+    let needed = i64::try_from(after_secs)
+        .unwrap_or(i64::MAX)
+        .saturating_mul(1000);
     (from.is_known() && now.since(from) >= needed).then_some(next)
 }
 
@@ -47,12 +49,23 @@ mod tests {
                 last_act: Timestamp(last_act),
                 has_members,
             };
-            assert_eq!(decide(quiet, &settings, Timestamp(now)), expected, "{quiet:?} at {now}");
+            assert_eq!(
+                decide(quiet, &settings, Timestamp(now)),
+                expected,
+                "{quiet:?} at {now}"
+            );
         };
         check(Mode::Discover, 1000, 0, true, 61_000, Some(Mode::Monitor));
         check(Mode::Discover, 1000, 0, true, 60_999, None);
         check(Mode::Discover, 1000, 30_000, true, 61_000, None);
-        check(Mode::Discover, 1000, 30_000, true, 90_000, Some(Mode::Monitor));
+        check(
+            Mode::Discover,
+            1000,
+            30_000,
+            true,
+            90_000,
+            Some(Mode::Monitor),
+        );
         check(Mode::Discover, 1000, 0, false, 900_000, None);
         check(Mode::Monitor, 1000, 0, true, 120_999, None);
         check(Mode::Monitor, 1000, 0, true, 121_000, Some(Mode::Protect));
@@ -61,7 +74,12 @@ mod tests {
         // A clock that went back promotes nothing.
         check(Mode::Monitor, 500_000, 0, true, 1000, None);
         let off = Settings::default();
-        let quiet = Quiet { mode: Mode::Discover, since: Timestamp(1), last_act: Timestamp(0), has_members: true };
+        let quiet = Quiet {
+            mode: Mode::Discover,
+            since: Timestamp(1),
+            last_act: Timestamp(0),
+            has_members: true,
+        };
         assert_eq!(decide(quiet, &off, Timestamp(i64::MAX)), None);
     }
 }

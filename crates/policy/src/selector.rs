@@ -5,8 +5,8 @@
 //! negative (`!=`, `!regex`). All pod labels share one key, as do all namespace labels (`ns:`).
 //! Limits: 64 KiB for a compiled pattern; a pattern that does not compile matches nothing.
 
-use ipnet::{IpNet, Ipv4Net, Ipv4Subnets, Ipv6Net, Ipv6Subnets};
 use crate::group;
+use ipnet::{IpNet, Ipv4Net, Ipv4Subnets, Ipv6Net, Ipv6Subnets};
 use rampart_model::{Criterion, CriterionOp, Group, GroupKind, GroupName, Workload};
 use regex::{Regex, RegexBuilder};
 use std::{collections::BTreeMap, net::IpAddr};
@@ -80,7 +80,9 @@ pub struct Subject<'a> {
 
 impl Selector {
     pub fn compile(criteria: &[Criterion]) -> Self {
-        Self { terms: criteria.iter().map(term).collect() }
+        Self {
+            terms: criteria.iter().map(term).collect(),
+        }
     }
 
     /// Whether the workload is a member. No criteria select nothing.
@@ -90,7 +92,11 @@ impl Selector {
             let (holds, positive) = term.evaluate(subject);
             keys.entry(&term.key)
                 .and_modify(|(all, any_positive)| {
-                    *all = if positive || *any_positive { *all || holds } else { *all && holds };
+                    *all = if positive || *any_positive {
+                        *all || holds
+                    } else {
+                        *all && holds
+                    };
                     *any_positive |= positive;
                 })
                 .or_insert((holds, positive));
@@ -133,19 +139,29 @@ impl Term {
     }
 
     fn on_any<'a>(&self, mut values: impl Iterator<Item = &'a str>) -> (bool, bool) {
-        (values.any(|v| self.test.holds(v)) != self.negative, !self.negative)
+        (
+            values.any(|v| self.test.holds(v)) != self.negative,
+            !self.negative,
+        )
     }
 
     /// A label that is absent fails, whatever the operator.
     fn on_label(&self, labels: &BTreeMap<String, String>) -> (bool, bool) {
-        labels.get(&self.label).map_or((false, true), |value| self.on(value))
+        labels
+            .get(&self.label)
+            .map_or((false, true), |value| self.on(value))
     }
 }
 
 fn term(criterion: &Criterion) -> Term {
     let (key, label) = key_of(&criterion.key);
     let negative = matches!(criterion.op, CriterionOp::NotEqual | CriterionOp::NotRegex);
-    Term { key, label, test: test_of(criterion), negative }
+    Term {
+        key,
+        label,
+        test: test_of(criterion),
+        negative,
+    }
 }
 
 fn key_of(key: &str) -> (Key, String) {
@@ -181,7 +197,10 @@ fn test_of(criterion: &Criterion) -> Test {
 }
 
 fn build(pattern: &str) -> Result<Regex, regex::Error> {
-    RegexBuilder::new(pattern).size_limit(PATTERN_BYTES).dfa_size_limit(PATTERN_BYTES * 4).build()
+    RegexBuilder::new(pattern)
+        .size_limit(PATTERN_BYTES)
+        .dfa_size_limit(PATTERN_BYTES * 4)
+        .build()
 }
 
 fn glob(value: &str) -> String {
@@ -204,15 +223,27 @@ pub struct Membership {
 
 impl Membership {
     pub fn new<'a>(groups: impl IntoIterator<Item = &'a Group>) -> Self {
-        let custom = groups.into_iter().filter(|g| g.kind == GroupKind::Container && is_custom(g));
-        Self { selectors: custom.map(|g| (g.name.clone(), Selector::compile(&g.criteria))).collect() }
+        let custom = groups
+            .into_iter()
+            .filter(|g| g.kind == GroupKind::Container && is_custom(g));
+        Self {
+            selectors: custom
+                .map(|g| (g.name.clone(), Selector::compile(&g.criteria)))
+                .collect(),
+        }
     }
 
     /// Every group of a workload: the learned one, those whose criteria it meets, `containers`.
     pub fn groups_of(&self, workload: &Workload, applications: &[String]) -> Vec<GroupName> {
         let mut groups = vec![group::learned_group_of(workload)];
-        let subject = Subject { workload, applications };
-        let met = self.selectors.iter().filter(|(_, selector)| selector.selects(subject));
+        let subject = Subject {
+            workload,
+            applications,
+        };
+        let met = self
+            .selectors
+            .iter()
+            .filter(|(_, selector)| selector.selects(subject));
         groups.extend(met.map(|(name, _)| name.clone()));
         groups.push(Group::CONTAINERS.into());
         groups
@@ -221,7 +252,9 @@ impl Membership {
 
 /// Made by an operator or a resource, so its criteria decide; a learned group goes by its name.
 fn is_custom(group: &Group) -> bool {
-    !group.reserved && !group.is_learned() && !group.name.as_str().starts_with(Group::LEARNED_PREFIX)
+    !group.reserved
+        && !group.is_learned()
+        && !group.name.as_str().starts_with(Group::LEARNED_PREFIX)
 }
 
 /// Says what is wrong with criteria before they are stored.
@@ -229,7 +262,9 @@ pub fn validate(criteria: &[Criterion]) -> Result<(), BadCriterion> {
     for criterion in criteria {
         let Criterion { key, op, value } = criterion;
         if key.is_empty() || key.len() > 512 || value.len() > 4096 {
-            return Err(BadCriterion("a criterion needs a key of 1 to 512 bytes and a value of at most 4096".into()));
+            return Err(BadCriterion(
+                "a criterion needs a key of 1 to 512 bytes and a value of at most 4096".into(),
+            ));
         }
         if matches!(op, CriterionOp::Regex | CriterionOp::NotRegex)
             && let Err(error) = build(value)
@@ -238,7 +273,9 @@ pub fn validate(criteria: &[Criterion]) -> Result<(), BadCriterion> {
         }
         if key == "address" {
             if *op != CriterionOp::Equal {
-                return Err(BadCriterion("an address criterion takes the operator `=` only".into()));
+                return Err(BadCriterion(
+                    "an address criterion takes the operator `=` only".into(),
+                ));
             }
             if addresses(value).is_none() {
                 return Err(BadCriterion(format!(
@@ -249,7 +286,9 @@ pub fn validate(criteria: &[Criterion]) -> Result<(), BadCriterion> {
     }
     let of_address = criteria.iter().filter(|c| c.key == "address").count();
     if of_address != 0 && of_address != criteria.len() {
-        return Err(BadCriterion("address criteria cannot be mixed with others".into()));
+        return Err(BadCriterion(
+            "address criteria cannot be mixed with others".into(),
+        ));
     }
     Ok(())
 }
@@ -266,12 +305,16 @@ pub fn addresses(value: &str) -> Option<Vec<IpNet>> {
     }
     let (low, high) = value.split_once('-')?;
     match (low.trim().parse().ok()?, high.trim().parse().ok()?) {
-        (IpAddr::V4(low), IpAddr::V4(high)) if low <= high => {
-            Some(Ipv4Subnets::new(low, high, 0).map(|n: Ipv4Net| IpNet::V4(n)).collect())
-        }
-        (IpAddr::V6(low), IpAddr::V6(high)) if low <= high => {
-            Some(Ipv6Subnets::new(low, high, 0).map(|n: Ipv6Net| IpNet::V6(n)).collect())
-        }
+        (IpAddr::V4(low), IpAddr::V4(high)) if low <= high => Some(
+            Ipv4Subnets::new(low, high, 0)
+                .map(|n: Ipv4Net| IpNet::V4(n))
+                .collect(),
+        ),
+        (IpAddr::V6(low), IpAddr::V6(high)) if low <= high => Some(
+            Ipv6Subnets::new(low, high, 0)
+                .map(|n: Ipv6Net| IpNet::V6(n))
+                .collect(),
+        ),
         _ => None,
     }
 }
@@ -288,8 +331,15 @@ mod tests {
             service: "web".into(),
             domain: "shop".into(),
             node_name: "n1".into(),
-            labels: [("app".into(), "web".into()), ("tier".into(), "front".into())].into(),
-            pod: Some(Pod { namespace_labels: [("env".into(), "prod".into())].into(), ..Pod::default() }),
+            labels: [
+                ("app".into(), "web".into()),
+                ("tier".into(), "front".into()),
+            ]
+            .into(),
+            pod: Some(Pod {
+                namespace_labels: [("env".into(), "prod".into())].into(),
+                ..Pod::default()
+            }),
             ..Workload::default()
         }
     }
@@ -310,8 +360,15 @@ mod tests {
             .collect();
         let workload = shop();
         let applications = ["HTTP".to_owned()];
-        let subject = Subject { workload: &workload, applications: &applications };
-        assert_eq!(Selector::compile(&criteria).selects(subject), expected, "{text}");
+        let subject = Subject {
+            workload: &workload,
+            applications: &applications,
+        };
+        assert_eq!(
+            Selector::compile(&criteria).selects(subject),
+            expected,
+            "{text}"
+        );
     }
 
     #[test]
@@ -360,14 +417,21 @@ mod tests {
     #[test]
     fn addresses_are_read() {
         let check = |text: &str, expected: Option<&str>| {
-            let got = addresses(text)
-                .map(|nets| nets.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "));
+            let got = addresses(text).map(|nets| {
+                nets.iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            });
             assert_eq!(got.as_deref(), expected, "{text}");
         };
         check("10.0.0.1", Some("10.0.0.1/32"));
         check("10.1.2.3/8", Some("10.0.0.0/8"));
         check("fd00::1", Some("fd00::1/128"));
-        check("10.0.0.1-10.0.0.4", Some("10.0.0.1/32 10.0.0.2/31 10.0.0.4/32"));
+        check(
+            "10.0.0.1-10.0.0.4",
+            Some("10.0.0.1/32 10.0.0.2/31 10.0.0.4/32"),
+        );
         check("10.0.0.4-10.0.0.1", None);
         check("10.0.0.1-fd00::1", None);
         check("example.org", None);
@@ -376,13 +440,20 @@ mod tests {
 
     #[test]
     fn bad_criteria_are_refused() {
-        let one = |key: &str, op, value: &str| Criterion { key: key.into(), op, value: value.into() };
+        let one = |key: &str, op, value: &str| Criterion {
+            key: key.into(),
+            op,
+            value: value.into(),
+        };
         assert!(validate(&[one("image", CriterionOp::Regex, "a{1,1000}{1,1000}")]).is_err());
         assert!(validate(&[one("address", CriterionOp::Equal, "example.org")]).is_err());
         assert!(validate(&[one("address", CriterionOp::Prefix, "10.")]).is_err());
         assert!(
-            validate(&[one("address", CriterionOp::Equal, "10.0.0.1"), one("app", CriterionOp::Equal, "x")])
-                .is_err()
+            validate(&[
+                one("address", CriterionOp::Equal, "10.0.0.1"),
+                one("app", CriterionOp::Equal, "x")
+            ])
+            .is_err()
         );
         assert!(validate(&[one("address", CriterionOp::Equal, "10.0.0.0/8")]).is_ok());
     }

@@ -16,10 +16,7 @@ use rampart_model::node::Counter;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     fs,
-    os::{
-        fd::OwnedFd,
-        unix::fs::MetadataExt,
-    },
+    os::{fd::OwnedFd, unix::fs::MetadataExt},
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -74,7 +71,16 @@ pub(crate) struct Parts {
 
 impl Control {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { maps, labels, hold, marks, notifier, watches, tally, programs } = parts;
+        let Parts {
+            maps,
+            labels,
+            hold,
+            marks,
+            notifier,
+            watches,
+            tally,
+            programs,
+        } = parts;
         let inner = Inner {
             maps,
             labels,
@@ -88,7 +94,9 @@ impl Control {
             workloads: Mutex::default(),
             flows: Mutex::default(),
         };
-        Self { inner: Arc::new(inner) }
+        Self {
+            inner: Arc::new(inner),
+        }
     }
 
     /// Labels the cgroup with those below it, the processes in them, and the process `pid` with
@@ -105,7 +113,9 @@ impl Control {
         if attach.cgroup_id != 0 {
             inner.label_cgroup(attach.cgroup_id, label)?;
             workload.cgroups.insert(attach.cgroup_id);
-            workload.folders.extend(inner.folder_of(attach.cgroup_id, attach.pid));
+            workload
+                .folders
+                .extend(inner.folder_of(attach.cgroup_id, attach.pid));
         }
         for folder in &workload.folders {
             inner.label_folder(folder, label)?;
@@ -120,11 +130,16 @@ impl Control {
     /// Forgets the label, its policy and its marks. Unknown labels are fine.
     pub fn detach_workload(&self, label: u32) {
         let inner = &self.inner;
-        let Some(workload) = inner.workloads().remove(&label) else { return };
+        let Some(workload) = inner.workloads().remove(&label) else {
+            return;
+        };
         for id in inner.cgroups_with(label) {
             let _ = inner.maps.labels.delete(&id);
         }
-        let folders = workload.folders.iter().filter_map(|f| procfs::cgroup_pids(f).ok());
+        let folders = workload
+            .folders
+            .iter()
+            .filter_map(|f| procfs::cgroup_pids(f).ok());
         for pid in folders.flatten().chain(workload.pids.iter().copied()) {
             inner.labels.unstick(pid);
         }
@@ -143,7 +158,10 @@ impl Control {
 
     /// Marks a cgroup as not a container: its processes are never held again.
     pub fn ignore_cgroup(&self, cgroup_id: u64) -> Result<(), Error> {
-        let value = LabelValue { label: 0, flags: LABEL_IGNORED };
+        let value = LabelValue {
+            label: 0,
+            flags: LABEL_IGNORED,
+        };
         kernel::put(&self.inner.maps.labels, &cgroup_id.to_ne_bytes(), &value)
     }
 
@@ -186,12 +204,22 @@ impl Control {
 
     /// Traffic since the last call.
     pub fn drain_flows(&self) -> Result<Vec<Flow>, Error> {
-        let mut reader = self.inner.flows.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reader = self
+            .inner
+            .flows
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         reader.drain(&self.inner.maps.flows)
     }
 
     pub fn counters(&self) -> BTreeMap<Counter, u64> {
-        let Inner { maps, tally, hold, programs, .. } = &*self.inner;
+        let Inner {
+            maps,
+            tally,
+            hold,
+            programs,
+            ..
+        } = &*self.inner;
         let files = |open: &std::sync::atomic::AtomicU64| open.load(Relaxed);
         BTreeMap::from([
             (
@@ -199,7 +227,10 @@ impl Control {
                 maps.count(count::EVENTS) + maps.count(count::CRITICAL),
             ),
             (Counter::EventsDropped, maps.count(count::EVENTS_DROPPED)),
-            (Counter::CriticalDropped, maps.count(count::CRITICAL_DROPPED)),
+            (
+                Counter::CriticalDropped,
+                maps.count(count::CRITICAL_DROPPED),
+            ),
             (Counter::KilledAtExec, maps.count(count::KILLED)),
             (Counter::Held, maps.count(count::HELD)),
             (Counter::ConnectsDenied, maps.count(count::CONNECTS_DENIED)),
@@ -208,8 +239,14 @@ impl Control {
             (Counter::ExecsDenied, files(&tally.execs_denied)),
             (Counter::FilesJudged, files(&tally.files_judged)),
             (Counter::FilesDenied, files(&tally.files_denied)),
-            (Counter::FailedOpen, files(&tally.failed_open) + files(&hold.failed_open)),
-            (Counter::FailedClosed, files(&tally.failed_closed) + files(&hold.failed_closed)),
+            (
+                Counter::FailedOpen,
+                files(&tally.failed_open) + files(&hold.failed_open),
+            ),
+            (
+                Counter::FailedClosed,
+                files(&tally.failed_closed) + files(&hold.failed_closed),
+            ),
             (Counter::ProgramsMissed, kernel::missed(programs)),
         ])
     }
@@ -232,11 +269,17 @@ impl Control {
 
 impl Inner {
     fn workloads(&self) -> MutexGuard<'_, HashMap<u32, Workload>> {
-        self.workloads.lock().unwrap_or_else(PoisonError::into_inner)
+        self.workloads
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn label_cgroup(&self, id: u64, label: u32) -> Result<(), Error> {
-        kernel::put(&self.maps.labels, &id.to_ne_bytes(), &LabelValue { label, flags: 0 })
+        kernel::put(
+            &self.maps.labels,
+            &id.to_ne_bytes(),
+            &LabelValue { label, flags: 0 },
+        )
     }
 
     /// Labels a cgroup's folder, those below it, and their processes.
@@ -277,16 +320,26 @@ impl Inner {
     fn cgroups_with(&self, label: u32) -> Vec<Vec<u8>> {
         let has = |key: &Vec<u8>| {
             let value = self.maps.labels.lookup(key, MapFlags::ANY).ok().flatten();
-            value.and_then(|v| intf::read::<LabelValue>(&v)).is_some_and(|v| v.label == label)
+            value
+                .and_then(|v| intf::read::<LabelValue>(&v))
+                .is_some_and(|v| v.label == label)
         };
         self.maps.labels.keys().filter(has).collect()
     }
 
     /// Marks seen from any live process of the workload.
     fn place_marks(&self, label: u32, workload: &mut Workload) -> Result<(), Error> {
-        let (Some(marks), Some(policy)) = (&self.marks, &workload.policy) else { return Ok(()) };
-        workload.pids.retain(|pid| self.labels.of_pid(*pid) == Some(label));
-        let listed = workload.folders.iter().filter_map(|f| procfs::cgroup_pids(f).ok()).flatten();
+        let (Some(marks), Some(policy)) = (&self.marks, &workload.policy) else {
+            return Ok(());
+        };
+        workload
+            .pids
+            .retain(|pid| self.labels.of_pid(*pid) == Some(label));
+        let listed = workload
+            .folders
+            .iter()
+            .filter_map(|f| procfs::cgroup_pids(f).ok())
+            .flatten();
         let mut outcome = Ok(());
         for pid in workload.pids.iter().copied().chain(listed).take(16) {
             outcome = marks.place(label, pid, policy);

@@ -22,7 +22,9 @@ pub(crate) struct Clock {
 impl Clock {
     pub(crate) fn now() -> Self {
         let wall = i128::from(clock_ns(libc::CLOCK_REALTIME));
-        Self { boot_ns: wall - i128::from(clock_ns(libc::CLOCK_BOOTTIME)) }
+        Self {
+            boot_ns: wall - i128::from(clock_ns(libc::CLOCK_BOOTTIME)),
+        }
     }
 
     pub(crate) fn wall(self, boot_ns: u64) -> Timestamp {
@@ -33,7 +35,10 @@ impl Clock {
 
 /// Nanoseconds of a clock; 0 if the kernel has no such clock.
 pub(crate) fn clock_ns(clock: libc::clockid_t) -> u64 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
     // SAFETY: clock_gettime writes one timespec.
     if unsafe { libc::clock_gettime(clock, &raw mut time) } != 0 {
         return 0;
@@ -50,7 +55,11 @@ pub(crate) fn decode(bytes: &[u8], clock: Clock) -> Option<Event> {
         kind::EXEC => Event::Exec(Box::new(exec(bytes, at)?.1)),
         kind::EXIT => {
             let record: intf::ExitRecord = intf::read(bytes)?;
-            Event::Exit(Exit { at, task: task(&record.task), status: record.status })
+            Event::Exit(Exit {
+                at,
+                task: task(&record.task),
+                status: record.status,
+            })
         }
         kind::CRED => cred(&intf::read(bytes)?, at)?,
         kind::SOCKET => socket(&intf::read(bytes)?, at)?,
@@ -62,7 +71,10 @@ pub(crate) fn decode(bytes: &[u8], clock: Clock) -> Option<Event> {
         }
         kind::KILLED => {
             let (record, exec) = exec(bytes, at)?;
-            Event::Killed(Box::new(Killed { reason: reason(record.reason)?, exec }))
+            Event::Killed(Box::new(Killed {
+                reason: reason(record.reason)?,
+                exec,
+            }))
         }
         kind::CGROUP_MADE | kind::CGROUP_GONE => cgroup(bytes, head.kind)?,
         _ => return None,
@@ -85,9 +97,15 @@ fn cgroup(bytes: &[u8], made: u32) -> Option<Event> {
     let path = bytes.get(size_of::<intf::CgroupRecord>()..)?;
     let path = text(path.get(..record.path_len as usize)?);
     Some(if made == kind::CGROUP_MADE {
-        Event::CgroupCreated { id: record.id, path }
+        Event::CgroupCreated {
+            id: record.id,
+            path,
+        }
     } else {
-        Event::CgroupRemoved { id: record.id, path }
+        Event::CgroupRemoved {
+            id: record.id,
+            path,
+        }
     })
 }
 
@@ -143,7 +161,11 @@ fn net(record: &intf::NetRecord, at: Timestamp) -> Event {
         peer: SocketAddr::new(address(record.peer), record.peer_port),
         verdict: model_verdict(record.verdict),
         rule: record.rule,
-        hook: if record.hook == 1 { NetHook::Sock } else { NetHook::Packet },
+        hook: if record.hook == 1 {
+            NetHook::Sock
+        } else {
+            NetHook::Packet
+        },
         pid: record.pid,
         comm: comm(&record.comm),
     })
@@ -165,7 +187,10 @@ fn exec(bytes: &[u8], at: Timestamp) -> Option<(intf::ExecRecord, Exec)> {
         path: or_root(path, flag(exec_flag::PATH_CUT)),
         path_truncated: flag(exec_flag::PATH_CUT) || std::str::from_utf8(path).is_err(),
         filename: text(filename),
-        file: FileId { dev: intf::user_dev(record.dev), ino: record.ino },
+        file: FileId {
+            dev: intf::user_dev(record.dev),
+            ino: record.ino,
+        },
         mode: record.mode,
         upper: flag(exec_flag::UPPER),
         unlinked: flag(exec_flag::UNLINKED),
@@ -191,7 +216,11 @@ fn take<'a>(rest: &mut &'a [u8], len: u16) -> Option<&'a [u8]> {
 
 /// The walk writes nothing for the root itself.
 fn or_root(path: &[u8], cut: bool) -> String {
-    if path.is_empty() && !cut { "/".to_owned() } else { text(path) }
+    if path.is_empty() && !cut {
+        "/".to_owned()
+    } else {
+        text(path)
+    }
 }
 
 /// Splits the argument block; a hole in its middle becomes an argument of its own.
@@ -199,7 +228,11 @@ fn arguments(head: &[u8], tail: &[u8], total: u64) -> (Vec<String>, bool) {
     let whole = (head.len() + tail.len()) as u64 >= total;
     let split = |block: &[u8]| -> Vec<String> {
         let block = block.strip_suffix(b"\0").unwrap_or(block);
-        if block.is_empty() { Vec::new() } else { block.split(|b| *b == 0).map(text).collect() }
+        if block.is_empty() {
+            Vec::new()
+        } else {
+            block.split(|b| *b == 0).map(text).collect()
+        }
     };
     if whole {
         let mut block = head.to_vec();
@@ -256,7 +289,11 @@ pub(crate) fn address(bytes: [u8; 16]) -> IpAddr {
 }
 
 pub(crate) fn direction(dir: u8) -> Direction {
-    if dir == intf::EGRESS { Direction::Egress } else { Direction::Ingress }
+    if dir == intf::EGRESS {
+        Direction::Egress
+    } else {
+        Direction::Ingress
+    }
 }
 
 pub(crate) fn model_verdict(code: u8) -> Verdict {
@@ -275,8 +312,14 @@ mod tests {
     #[test]
     fn argument_blocks() {
         let words = |v: &[&str]| v.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
-        assert_eq!(arguments(b"ls\0-l\0", b"", 6), (words(&["ls", "-l"]), false));
-        assert_eq!(arguments(b"ls\0-", b"l\0", 6), (words(&["ls", "-l"]), false));
+        assert_eq!(
+            arguments(b"ls\0-l\0", b"", 6),
+            (words(&["ls", "-l"]), false)
+        );
+        assert_eq!(
+            arguments(b"ls\0-", b"l\0", 6),
+            (words(&["ls", "-l"]), false)
+        );
         assert_eq!(arguments(b"", b"", 0), (vec![], false));
         assert_eq!(arguments(b"sh\0\0", b"", 4), (words(&["sh", ""]), false));
         assert_eq!(

@@ -40,7 +40,10 @@ pub fn detect() -> Capabilities {
     kernel::quiet();
     let trials = Trials {
         tracing: btf().and_then(|()| {
-            attempt(libbpf_sys::BPF_PROG_TYPE_TRACING, Some((c"sched_process_exec", libbpf_sys::BPF_TRACE_RAW_TP)))
+            attempt(
+                libbpf_sys::BPF_PROG_TYPE_TRACING,
+                Some((c"sched_process_exec", libbpf_sys::BPF_TRACE_RAW_TP)),
+            )
         }),
         sock: attempt(
             libbpf_sys::BPF_PROG_TYPE_CGROUP_SOCK_ADDR,
@@ -52,7 +55,10 @@ pub fn detect() -> Capabilities {
         ),
         fanotify: fanotify::available().map_err(|e| e.to_string()),
         lsm: btf().and_then(|()| {
-            attempt(libbpf_sys::BPF_PROG_TYPE_LSM, Some((c"file_open", libbpf_sys::BPF_LSM_MAC)))
+            attempt(
+                libbpf_sys::BPF_PROG_TYPE_LSM,
+                Some((c"file_open", libbpf_sys::BPF_LSM_MAC)),
+            )
         }),
         cgroup2: procfs::cgroup2_mount(),
     };
@@ -104,8 +110,20 @@ impl Trials {
                 note(&self.fanotify, "openat2 and io_uring opens count as writes"),
             ),
             entry("file-change", None, "detect", asks, after.to_owned()),
-            entry("drift", at_exec, "kill", sees, note(&self.tracing, "upper layer and tmpfs")),
-            entry("fileless", at_exec, "kill", sees, note(&self.tracing, "memfd and unlinked files")),
+            entry(
+                "drift",
+                at_exec,
+                "kill",
+                sees,
+                note(&self.tracing, "upper layer and tmpfs"),
+            ),
+            entry(
+                "fileless",
+                at_exec,
+                "kill",
+                sees,
+                note(&self.tracing, "memfd and unlinked files"),
+            ),
             entry(
                 "connect",
                 Some(Mechanism::CgroupSock),
@@ -126,7 +144,10 @@ impl Trials {
                 Some(Mechanism::Lsm),
                 "none",
                 self.lsm.is_ok(),
-                note(&self.lsm, "the kernel loads BPF-LSM programs; this build has none"),
+                note(
+                    &self.lsm,
+                    "the kernel loads BPF-LSM programs; this build has none",
+                ),
             ),
         ]
     }
@@ -174,15 +195,24 @@ fn attempt(kind: u32, target: Option<(&CStr, u32)>) -> Tried {
         if !name.is_empty() {
             // SAFETY: the name is a C string.
             let id = unsafe { libbpf_sys::libbpf_find_vmlinux_btf_id(name.as_ptr(), attach) };
-            options.attach_btf_id =
-                u32::try_from(id).map_err(|_| format!("the kernel has no {}", name.to_string_lossy()))?;
+            options.attach_btf_id = u32::try_from(id)
+                .map_err(|_| format!("the kernel has no {}", name.to_string_lossy()))?;
         }
     }
     // Tracepoints must return 0, the others 1 for "go on".
-    let value = i32::from(kind != libbpf_sys::BPF_PROG_TYPE_TRACING && kind != libbpf_sys::BPF_PROG_TYPE_LSM);
-    let mut load = libbpf_sys::bpf_insn { code: 0xb7, imm: value, ..Default::default() };
+    let value = i32::from(
+        kind != libbpf_sys::BPF_PROG_TYPE_TRACING && kind != libbpf_sys::BPF_PROG_TYPE_LSM,
+    );
+    let mut load = libbpf_sys::bpf_insn {
+        code: 0xb7,
+        imm: value,
+        ..Default::default()
+    };
     load.set_dst_reg(0);
-    let exit = libbpf_sys::bpf_insn { code: 0x95, ..Default::default() };
+    let exit = libbpf_sys::bpf_insn {
+        code: 0x95,
+        ..Default::default()
+    };
     let program = [load, exit];
     // SAFETY: the instructions, names and options live through the call, and the options name
     // their own size.
@@ -222,5 +252,8 @@ fn privileged() -> bool {
 }
 
 fn release() -> String {
-    fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned()
+    fs::read_to_string("/proc/sys/kernel/osrelease")
+        .unwrap_or_default()
+        .trim()
+        .to_owned()
 }

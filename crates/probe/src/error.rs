@@ -10,7 +10,9 @@ pub enum Error {
     NoBtf,
     #[error("no cgroup v2 file system is mounted")]
     NoCgroup2,
-    #[error("the kernel refused {step}; CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN and CAP_SYS_ADMIN are needed")]
+    #[error(
+        "the kernel refused {step}; CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN and CAP_SYS_ADMIN are needed"
+    )]
     Kernel {
         step: &'static str,
         #[source]

@@ -22,10 +22,19 @@ pub enum Event {
     FirstExec(Box<FirstExec>),
     /// Killed at exec, before its first instruction.
     Killed(Box<Killed>),
-    CgroupCreated { id: u64, path: String },
-    CgroupRemoved { id: u64, path: String },
+    CgroupCreated {
+        id: u64,
+        path: String,
+    },
+    CgroupRemoved {
+        id: u64,
+        path: String,
+    },
     /// Records lost since the last such event because `ring` was full.
-    Dropped { ring: Ring, count: u64 },
+    Dropped {
+        ring: Ring,
+        count: u64,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -62,8 +62,18 @@ impl FlowReader {
         Ok(moved)
     }
 
-    fn delta(&mut self, raw: &[u8], key: &FlowKey, value: &FlowValue, clock: Clock) -> Option<Flow> {
-        let before = self.seen.get(raw).copied().filter(|s| s.first_ns == value.first_ns);
+    fn delta(
+        &mut self,
+        raw: &[u8],
+        key: &FlowKey,
+        value: &FlowValue,
+        clock: Clock,
+    ) -> Option<Flow> {
+        let before = self
+            .seen
+            .get(raw)
+            .copied()
+            .filter(|s| s.first_ns == value.first_ns);
         let is_new = before.is_none();
         let before = before.unwrap_or_default();
         let flow = Flow {

@@ -63,19 +63,28 @@ impl Hold {
         let Ok(process) = pidfd(pid) else { return };
         let mut state = self.state();
         let deadline = Instant::now() + self.deadline;
-        state.held.insert(pid, Held { process, start_ns, deadline });
+        state.held.insert(
+            pid,
+            Held {
+                process,
+                start_ns,
+                deadline,
+            },
+        );
         self.persist(&state);
         self.wake.notify_all();
     }
 
     /// Lets it run. False when it was not held.
     pub(crate) fn release(&self, pid: u32) -> bool {
-        self.take(pid).is_some_and(|held| send(&held.process, libc::SIGCONT).is_ok())
+        self.take(pid)
+            .is_some_and(|held| send(&held.process, libc::SIGCONT).is_ok())
     }
 
     /// Kills it if it is held.
     pub(crate) fn kill(&self, pid: u32) -> bool {
-        self.take(pid).is_some_and(|held| send(&held.process, libc::SIGKILL).is_ok())
+        self.take(pid)
+            .is_some_and(|held| send(&held.process, libc::SIGKILL).is_ok())
     }
 
     fn take(&self, pid: u32) -> Option<Held> {
@@ -89,8 +98,11 @@ impl Hold {
 
     fn persist(&self, state: &State) {
         let Some(file) = &self.file else { return };
-        let lines: String =
-            state.held.iter().map(|(pid, h)| format!("{pid} {}\n", h.start_ns)).collect();
+        let lines: String = state
+            .held
+            .iter()
+            .map(|(pid, h)| format!("{pid} {}\n", h.start_ns))
+            .collect();
         if let Err(error) = fs::write(file, lines) {
             tracing::warn!(%error, file = %file.display(), "cannot note which processes are held");
         }
@@ -99,12 +111,18 @@ impl Hold {
     /// Lets go what a predecessor left stopped.
     pub(crate) fn recover(&self) {
         let Some(file) = &self.file else { return };
-        for (pid, start_ns) in fs::read_to_string(file).unwrap_or_default().lines().filter_map(|l| {
-            let (pid, start) = l.split_once(' ')?;
-            Some((pid.parse::<u32>().ok()?, start.parse::<u64>().ok()?))
-        }) {
+        for (pid, start_ns) in fs::read_to_string(file)
+            .unwrap_or_default()
+            .lines()
+            .filter_map(|l| {
+                let (pid, start) = l.split_once(' ')?;
+                Some((pid.parse::<u32>().ok()?, start.parse::<u64>().ok()?))
+            })
+        {
             let Ok(process) = pidfd(pid) else { continue };
-            let Ok(found) = procfs::process(pid, None) else { continue };
+            let Ok(found) = procfs::process(pid, None) else {
+                continue;
+            };
             // /proc shows whole clock ticks, 10 ms at most.
             if found.state == 'T' && found.start_ns.abs_diff(start_ns) <= 10_000_000 {
                 tracing::info!(pid, "releasing a process held by a predecessor");
@@ -116,15 +134,21 @@ impl Hold {
 
     pub(crate) fn start(self: &Arc<Self>) -> io::Result<JoinHandle<()>> {
         let hold = Arc::clone(self);
-        thread::Builder::new().name("hold".to_owned()).spawn(move || hold.watch())
+        thread::Builder::new()
+            .name("hold".to_owned())
+            .spawn(move || hold.watch())
     }
 
     fn watch(&self) {
         let mut state = self.state();
         while !state.stop {
             let now = Instant::now();
-            let late: Vec<u32> =
-                state.held.iter().filter(|(_, h)| h.deadline <= now).map(|(p, _)| *p).collect();
+            let late: Vec<u32> = state
+                .held
+                .iter()
+                .filter(|(_, h)| h.deadline <= now)
+                .map(|(p, _)| *p)
+                .collect();
             for pid in late {
                 if let Some(held) = state.held.remove(&pid) {
                     self.fail(pid, &held);
@@ -132,7 +156,9 @@ impl Hold {
                 self.persist(&state);
             }
             let next = state.held.values().map(|h| h.deadline).min();
-            let wait = next.map_or(Duration::from_secs(3600), |d| d.saturating_duration_since(now));
+            let wait = next.map_or(Duration::from_secs(3600), |d| {
+                d.saturating_duration_since(now)
+            });
             let woken = self.wake.wait_timeout(state, wait);
             state = woken.unwrap_or_else(PoisonError::into_inner).0;
         }
@@ -148,7 +174,11 @@ impl Hold {
         } else {
             (libc::SIGCONT, &self.failed_open)
         };
-        tracing::warn!(pid, fail_closed = self.fail_closed, "nobody decided on a held process");
+        tracing::warn!(
+            pid,
+            fail_closed = self.fail_closed,
+            "nobody decided on a held process"
+        );
         if send(&held.process, signal).is_ok() {
             counter.fetch_add(1, Relaxed);
         }
@@ -183,5 +213,9 @@ pub(crate) fn send(process: &OwnedFd, signal: i32) -> io::Result<()> {
             0,
         )
     };
-    if rc == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    if rc == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
 }

@@ -25,9 +25,15 @@ impl Installed {
     /// Writes everything but the policy itself; on error nothing stays.
     pub(crate) fn put(maps: &Maps, set: u32, policy: &KernelPolicy) -> Result<Self, Error> {
         if policy.exec_allow.len() + policy.exec_deny.len() > MAX_EXECS {
-            return Err(Error::TooLarge { what: "listed executables", limit: MAX_EXECS });
+            return Err(Error::TooLarge {
+                what: "listed executables",
+                limit: MAX_EXECS,
+            });
         }
-        let mut installed = Self { set, ..Self::default() };
+        let mut installed = Self {
+            set,
+            ..Self::default()
+        };
         match installed.write(maps, policy) {
             Ok(()) => Ok(installed),
             Err(error) => {
@@ -41,7 +47,11 @@ impl Installed {
         let compiled = netrule::compile(self.set, policy.network_mode, &policy.verdicts)?;
         for (key, class) in &compiled.ports {
             maps.ports
-                .update(intf::bytes_of(key), &class.to_ne_bytes(), libbpf_rs::MapFlags::ANY)
+                .update(
+                    intf::bytes_of(key),
+                    &class.to_ne_bytes(),
+                    libbpf_rs::MapFlags::ANY,
+                )
                 .map_err(Error::kernel("a port range"))?;
             self.ports.push(*key);
         }
@@ -67,20 +77,27 @@ impl Installed {
     }
 
     fn exec_key(&self, file: &FileId) -> ExecKey {
-        ExecKey { set: self.set, dev: intf::kernel_dev(file.dev), ino: file.ino }
+        ExecKey {
+            set: self.set,
+            dev: intf::kernel_dev(file.dev),
+            ino: file.ino,
+        }
     }
 
     /// Brings it into force.
-    pub(crate) fn swap(
-        &self,
-        maps: &Maps,
-        label: u32,
-        policy: &KernelPolicy,
-    ) -> Result<(), Error> {
+    pub(crate) fn swap(&self, maps: &Maps, label: u32, policy: &KernelPolicy) -> Result<(), Error> {
         let mut flags = 0;
         if policy.process_mode == Mode::Protect {
-            flags |= if policy.drift_kill { policy_flag::DRIFT_KILL } else { 0 };
-            flags |= if policy.exec_deny.is_empty() { 0 } else { policy_flag::DENY_LIST };
+            flags |= if policy.drift_kill {
+                policy_flag::DRIFT_KILL
+            } else {
+                0
+            };
+            flags |= if policy.exec_deny.is_empty() {
+                0
+            } else {
+                policy_flag::DENY_LIST
+            };
         }
         if policy.quarantined {
             flags |= policy_flag::QUARANTINE;

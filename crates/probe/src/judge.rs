@@ -7,7 +7,9 @@ pub enum AskKind {
     Exec,
     /// `write` is `None` when the open flags cannot be known for certain (openat2 keeps them in
     /// user memory, io_uring in its ring): treat as a write on protected paths.
-    Open { write: Option<bool> },
+    Open {
+        write: Option<bool>,
+    },
 }
 
 /// A task waits in the kernel for the answer.

@@ -61,10 +61,15 @@ pub(crate) fn load(config: &Config) -> Result<Loaded, Error> {
     if !Path::new("/sys/kernel/btf/vmlinux").exists() {
         return Err(Error::NoBtf);
     }
-    let cgroup2 =
-        config.cgroup2.clone().or_else(procfs::cgroup2_mount).ok_or(Error::NoCgroup2)?;
+    let cgroup2 = config
+        .cgroup2
+        .clone()
+        .or_else(procfs::cgroup2_mount)
+        .ok_or(Error::NoCgroup2)?;
     quiet();
-    let object = open(config)?.load().map_err(Error::kernel("to load the programs"))?;
+    let object = open(config)?
+        .load()
+        .map_err(Error::kernel("to load the programs"))?;
     let maps = Maps::of(&object)?;
     maps.set_config(config)?;
     let links = attach(&object, &cgroup2)?;
@@ -76,7 +81,15 @@ pub(crate) fn load(config: &Config) -> Result<Loaded, Error> {
             p.as_fd().try_clone_to_owned().ok()
         })
         .collect();
-    Ok(Loaded { kernel: Kernel { _links: links, _object: object }, maps, programs, cgroup2 })
+    Ok(Loaded {
+        kernel: Kernel {
+            _links: links,
+            _object: object,
+        },
+        maps,
+        programs,
+        cgroup2,
+    })
 }
 
 /// Whether this build holds any.
@@ -86,10 +99,13 @@ pub(crate) fn has_programs() -> bool {
 
 /// libbpf's own messages go to the log, not to standard error.
 pub(crate) fn quiet() {
-    libbpf_rs::set_print(Some((libbpf_rs::PrintLevel::Debug, |level, text| match level {
-        libbpf_rs::PrintLevel::Warn => tracing::debug!(target: "libbpf", "{}", text.trim_end()),
-        _ => tracing::trace!(target: "libbpf", "{}", text.trim_end()),
-    })));
+    libbpf_rs::set_print(Some((
+        libbpf_rs::PrintLevel::Debug,
+        |level, text| match level {
+            libbpf_rs::PrintLevel::Warn => tracing::debug!(target: "libbpf", "{}", text.trim_end()),
+            _ => tracing::trace!(target: "libbpf", "{}", text.trim_end()),
+        },
+    )));
 }
 
 fn open(config: &Config) -> Result<OpenObject, Error> {
@@ -104,7 +120,8 @@ fn open(config: &Config) -> Result<OpenObject, Error> {
             Some("rules" | "ports") => config.max_network_rules,
             _ => continue,
         };
-        map.set_max_entries(size).map_err(Error::kernel("the size of a map"))?;
+        map.set_max_entries(size)
+            .map_err(Error::kernel("the size of a map"))?;
     }
     let kernel = libbpf_rs::btf::Btf::from_vmlinux().map_err(Error::kernel("to read its types"))?;
     for mut program in object.progs_mut() {
@@ -118,7 +135,9 @@ fn open(config: &Config) -> Result<OpenObject, Error> {
 
 /// Whether the kernel has the tracepoint of a `tp_btf/` section.
 fn has_target(kernel: &libbpf_rs::btf::Btf<'_>, section: Option<&str>) -> bool {
-    let Some(name) = section.and_then(|s| s.strip_prefix("tp_btf/")) else { return true };
+    let Some(name) = section.and_then(|s| s.strip_prefix("tp_btf/")) else {
+        return true;
+    };
     kernel
         .type_by_name::<libbpf_rs::btf::types::Typedef<'_>>(&format!("btf_trace_{name}"))
         .is_some()
@@ -143,7 +162,10 @@ fn attach(object: &Object, cgroup2: &Path) -> Result<Vec<Link>, Error> {
 impl Maps {
     fn of(object: &Object) -> Result<Self, Error> {
         let map = |name: &'static str| {
-            let map = object.maps().find(|m| m.name() == name).ok_or(Error::NoMap(name))?;
+            let map = object
+                .maps()
+                .find(|m| m.name() == name)
+                .ok_or(Error::NoMap(name))?;
             MapHandle::try_from(&map).map_err(Error::kernel("a handle to a map"))
         };
         Ok(Self {
@@ -164,7 +186,8 @@ impl Maps {
     fn set_config(&self, config: &Config) -> Result<(), Error> {
         let host = Path::new("/proc").join(procfs::host_pid().to_string());
         let value = ConfigValue {
-            host_mount_ns: namespace(&host).map_err(Error::system("reading the host's namespace"))?,
+            host_mount_ns: namespace(&host)
+                .map_err(Error::system("reading the host's namespace"))?,
             host_pid_ns: HOST_PID_NS,
             host_root_dev: fs::metadata(host.join("root/"))
                 .map(|m| intf::kernel_dev(m.dev()))
@@ -179,9 +202,14 @@ impl Maps {
 
     /// A counter, summed over the CPUs; 0 when it cannot be read.
     pub(crate) fn count(&self, which: u32) -> u64 {
-        let values = self.counters.lookup_percpu(&which.to_ne_bytes(), MapFlags::ANY);
+        let values = self
+            .counters
+            .lookup_percpu(&which.to_ne_bytes(), MapFlags::ANY);
         let values = values.ok().flatten().unwrap_or_default();
-        values.iter().filter_map(|v| v.get(..8)?.try_into().ok().map(u64::from_ne_bytes)).sum()
+        values
+            .iter()
+            .filter_map(|v| v.get(..8)?.try_into().ok().map(u64::from_ne_bytes))
+            .sum()
     }
 }
 
@@ -229,13 +257,16 @@ mod tests {
             eprintln!("skipped: built with RAMPART_SKIP_BPF");
             return;
         }
-        let btf = libbpf_rs::btf::Btf::from_raw("rampart", OBJECT).unwrap().unwrap();
+        let btf = libbpf_rs::btf::Btf::from_raw("rampart", OBJECT)
+            .unwrap()
+            .unwrap();
         let mut layouts = intf::layouts();
         layouts.push(("rp_exec", usize::MAX, exec_fields()));
         layouts.push(("rp_cgroup", usize::MAX, cgroup_fields()));
         for (name, size, fields) in layouts {
-            let found: types::Struct<'_> =
-                btf.type_by_name(name).unwrap_or_else(|| panic!("{name} is not in the object"));
+            let found: types::Struct<'_> = btf
+                .type_by_name(name)
+                .unwrap_or_else(|| panic!("{name} is not in the object"));
             assert_eq!(found.kind(), BtfKind::Struct);
             if size != usize::MAX {
                 assert_eq!(found.size(), size, "{name}");
@@ -244,7 +275,9 @@ mod tests {
                 .iter()
                 .map(|m| {
                     let name = m.name.unwrap().to_str().unwrap().to_owned();
-                    let types::MemberAttr::Normal { offset } = m.attr else { panic!("bit field") };
+                    let types::MemberAttr::Normal { offset } = m.attr else {
+                        panic!("bit field")
+                    };
                     (name, offset as usize / 8)
                 })
                 .collect();

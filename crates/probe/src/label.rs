@@ -18,10 +18,7 @@ pub(crate) struct Labels {
 impl Labels {
     /// From the label that sticks to the process, else from its cgroup.
     pub(crate) fn of_pid(&self, pid: u32) -> Option<u32> {
-        let process = pidfd(pid).ok()?;
-        let key = process.as_raw_fd().to_ne_bytes();
-        if let Ok(Some(value)) = self.maps.task_state.lookup(&key, MapFlags::ANY) {
-            let state: StateValue = intf::read(&value)?;
+        if let Some(state) = self.state_of(pid) {
             return Some(state.label).filter(|l| *l != 0);
         }
         let path = procfs::cgroup_path(pid).ok()?;
@@ -29,31 +26,73 @@ impl Labels {
         self.of_cgroup(id).map(|l| l.label).filter(|l| *l != 0)
     }
 
+    /// What the kernel keeps of a labelled process.
+    pub(crate) fn state_of(&self, pid: u32) -> Option<StateValue> {
+        let process = pidfd(pid).ok()?;
+        let key = process.as_raw_fd().to_ne_bytes();
+        intf::read(&self.maps.task_state.lookup(&key, MapFlags::ANY).ok()??)
+    }
+
+    /// Has the kernel compare with these ids from now on.
+    pub(crate) fn note_ids(&self, pid: u32, status: &procfs::Status) {
+        let Some(state) = self.state_of(pid) else {
+            return;
+        };
+        let (uid, euid, caps) = (status.uid, status.euid, status.caps);
+        self.write(
+            pid,
+            &StateValue {
+                uid,
+                euid,
+                caps,
+                ..state
+            },
+        );
+    }
+
+    fn write(&self, pid: u32, state: &StateValue) {
+        let Ok(process) = pidfd(pid) else { return };
+        let key = process.as_raw_fd().to_ne_bytes();
+        if let Err(error) = kernel::put(&self.maps.task_state, &key, state) {
+            tracing::debug!(pid, %error, "a process cannot be labelled");
+        }
+    }
+
     pub(crate) fn of_cgroup(&self, id: u64) -> Option<LabelValue> {
-        let value = self.maps.labels.lookup(&id.to_ne_bytes(), MapFlags::ANY).ok()??;
+        let value = self
+            .maps
+            .labels
+            .lookup(&id.to_ne_bytes(), MapFlags::ANY)
+            .ok()??;
         intf::read(&value)
     }
 
     /// Makes the label stick to a process that is already running.
     pub(crate) fn stick(&self, pid: u32, label: u32) {
-        let (Ok(process), Ok(status)) = (pidfd(pid), procfs::Status::read(pid)) else { return };
-        let state = StateValue {
-            label,
-            flags: 0,
-            uid: status.uid,
-            euid: status.euid,
-            caps: status.caps,
+        let Ok(status) = procfs::Status::read(pid) else {
+            return;
         };
-        let key = process.as_raw_fd().to_ne_bytes();
-        if let Err(error) = kernel::put(&self.maps.task_state, &key, &state) {
-            tracing::debug!(pid, label, %error, "a process cannot be labelled");
-        }
+        let flags = self.state_of(pid).map_or(0, |s| s.flags);
+        let (uid, euid, caps) = (status.uid, status.euid, status.caps);
+        self.write(
+            pid,
+            &StateValue {
+                label,
+                flags,
+                uid,
+                euid,
+                caps,
+            },
+        );
     }
 
     /// Takes the label from a process.
     pub(crate) fn unstick(&self, pid: u32) {
         if let Ok(process) = pidfd(pid) {
-            let _ = self.maps.task_state.delete(&process.as_raw_fd().to_ne_bytes());
+            let _ = self
+                .maps
+                .task_state
+                .delete(&process.as_raw_fd().to_ne_bytes());
         }
     }
 }

@@ -19,6 +19,8 @@ mod error;
 mod event;
 mod fanotify;
 mod flow;
+#[doc(hidden)]
+pub mod fuzz;
 mod hold;
 mod install;
 mod intf;
@@ -28,6 +30,7 @@ mod label;
 mod netrule;
 mod policy;
 mod probe;
+mod recheck;
 mod ring;
 
 pub use config::Config;

@@ -39,7 +39,10 @@ pub(crate) fn effective(verdict: Verdict, mode: Mode) -> u8 {
 
 pub(crate) fn compile(set: u32, mode: Mode, list: &[NetVerdict]) -> Result<Compiled, Error> {
     if list.len() > MAX_RULES {
-        return Err(Error::TooLarge { what: "network rules", limit: MAX_RULES });
+        return Err(Error::TooLarge {
+            what: "network rules",
+            limit: MAX_RULES,
+        });
     }
     let mut compiled = Compiled::default();
     for direction in [Direction::Ingress, Direction::Egress] {
@@ -104,11 +107,19 @@ impl Classes {
                 let (Ok(low), Ok(high)) = (u16::try_from(low), u16::try_from(next - 1)) else {
                     continue;
                 };
-                classes.push(Class { id, protocol, low, high });
+                classes.push(Class {
+                    id,
+                    protocol,
+                    low,
+                    high,
+                });
                 id = id.saturating_add(1);
             }
         }
-        Self { direction, list: classes }
+        Self {
+            direction,
+            list: classes,
+        }
     }
 
     fn ports(&self, set: u32) -> Result<Vec<(PortKey, u16)>, Error> {
@@ -126,7 +137,10 @@ impl Classes {
             }
         }
         if keys.len() > MAX_ENTRIES || self.list.len() > usize::from(u16::MAX - class::FIRST) {
-            return Err(Error::TooLarge { what: "port ranges", limit: MAX_ENTRIES });
+            return Err(Error::TooLarge {
+                what: "port ranges",
+                limit: MAX_ENTRIES,
+            });
         }
         Ok(keys)
     }
@@ -151,7 +165,9 @@ impl Classes {
         for (id, ranks) in members {
             let first = first_by_prefix(&ranks, list);
             for ((bits, peer), rank) in first {
-                let Some(rule) = list.get(rank as usize) else { continue };
+                let Some(rule) = list.get(rank as usize) else {
+                    continue;
+                };
                 let key = RuleKey {
                     prefix_len: intf::RULE_FIXED_BITS + bits,
                     set,
@@ -161,10 +177,21 @@ impl Classes {
                     peer,
                 };
                 let verdict = effective(rule.verdict, mode);
-                out.push((key, RuleValue { rank, rule: rule.rule, verdict, pad: [0; 3] }));
+                out.push((
+                    key,
+                    RuleValue {
+                        rank,
+                        rule: rule.rule,
+                        verdict,
+                        pad: [0; 3],
+                    },
+                ));
             }
             if out.len() > MAX_ENTRIES {
-                return Err(Error::TooLarge { what: "network rule entries", limit: MAX_ENTRIES });
+                return Err(Error::TooLarge {
+                    what: "network rule entries",
+                    limit: MAX_ENTRIES,
+                });
             }
         }
         Ok(())
@@ -196,7 +223,10 @@ fn prefix_of(rule: &NetVerdict) -> Prefix {
     let (bits, address) = match rule.peer {
         // The zero prefix means both families, whichever it is written in.
         _ if rule.prefix == 0 && rule.peer.is_unspecified() => (0, [0; 16]),
-        IpAddr::V4(v4) => (96 + u32::from(rule.prefix.min(32)), v4.to_ipv6_mapped().octets()),
+        IpAddr::V4(v4) => (
+            96 + u32::from(rule.prefix.min(32)),
+            v4.to_ipv6_mapped().octets(),
+        ),
         IpAddr::V6(v6) => (u32::from(rule.prefix.min(128)), v6.octets()),
     };
     (bits, masked(address, bits))
@@ -212,7 +242,9 @@ fn masked(address: [u8; 16], bits: u32) -> [u8; 16] {
 fn first_by_prefix(ranks: &[u32], list: &[NetVerdict]) -> BTreeMap<Prefix, u32> {
     let mut own: BTreeMap<Prefix, u32> = BTreeMap::new();
     for rank in ranks {
-        let Some(rule) = list.get(*rank as usize) else { continue };
+        let Some(rule) = list.get(*rank as usize) else {
+            continue;
+        };
         let best = own.entry(prefix_of(rule)).or_insert(*rank);
         *best = (*best).min(*rank);
     }
@@ -224,7 +256,9 @@ fn first_by_prefix(ranks: &[u32], list: &[NetVerdict]) -> BTreeMap<Prefix, u32> 
             .filter_map(|bits| own.get(&(*bits, masked(prefix.1, *bits))))
             .fold(rank, |best, rank| best.min(*rank))
     };
-    own.iter().map(|(prefix, rank)| (*prefix, covered(prefix, *rank))).collect()
+    own.iter()
+        .map(|(prefix, rank)| (*prefix, covered(prefix, *rank)))
+        .collect()
 }
 
 /// Binary prefixes that together are `low..=high`.
@@ -232,11 +266,18 @@ fn prefixes(low: u16, high: u16) -> Vec<(u16, u32)> {
     let mut found = Vec::new();
     let (mut at, end) = (u32::from(low), u32::from(high) + 1);
     while at < end {
-        let mut size = if at == 0 { 1 << 16 } else { 1 << at.trailing_zeros().min(16) };
+        let mut size = if at == 0 {
+            1 << 16
+        } else {
+            1 << at.trailing_zeros().min(16)
+        };
         while at + size > end {
             size >>= 1;
         }
-        found.push((u16::try_from(at).unwrap_or(u16::MAX), 16 - size.trailing_zeros()));
+        found.push((
+            u16::try_from(at).unwrap_or(u16::MAX),
+            16 - size.trailing_zeros(),
+        ));
         at += size;
     }
     found
@@ -247,7 +288,13 @@ mod tests {
     use super::*;
 
     /// What the kernel does, in Rust.
-    fn lookup(compiled: &Compiled, dir: Direction, proto: u8, port: u16, peer: &str) -> Option<u32> {
+    fn lookup(
+        compiled: &Compiled,
+        dir: Direction,
+        proto: u8,
+        port: u16,
+        peer: &str,
+    ) -> Option<u32> {
         let peer = match peer.parse().unwrap() {
             IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
             IpAddr::V6(v6) => v6.octets(),
@@ -270,7 +317,11 @@ mod tests {
             132 => class::SCTP,
             _ => class::ANY,
         };
-        let classes = [port_class, Some(u32::from(protocol)), Some(u32::from(class::ANY))];
+        let classes = [
+            port_class,
+            Some(u32::from(protocol)),
+            Some(u32::from(class::ANY)),
+        ];
         let longest = |class: u32| {
             compiled
                 .rules
@@ -283,7 +334,12 @@ mod tests {
                 .max_by_key(|(k, _)| k.prefix_len)
                 .map(|(_, v)| (v.rank, v.rule))
         };
-        classes.into_iter().flatten().filter_map(longest).min().map(|(_, rule)| rule)
+        classes
+            .into_iter()
+            .flatten()
+            .filter_map(longest)
+            .min()
+            .map(|(_, rule)| rule)
     }
 
     fn rule(rule: u32, protocol: Option<Protocol>, ports: (u16, u16), peer: &str) -> NetVerdict {
@@ -337,7 +393,10 @@ mod tests {
             let got = lookup(&compiled, Direction::Egress, proto, port, peer);
             assert_eq!(got, want, "{proto} {port} {peer}");
         }
-        assert_eq!(lookup(&compiled, Direction::Ingress, 6, 80, "10.1.2.3"), None);
+        assert_eq!(
+            lookup(&compiled, Direction::Ingress, 6, 80, "10.1.2.3"),
+            None
+        );
     }
 
     /// Against the plain reading of the list, over random lists.
@@ -345,7 +404,9 @@ mod tests {
     fn agrees_with_a_linear_search() {
         let mut seed = 7u64;
         let mut next = |n: u64| {
-            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
+            seed = seed
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963);
             (seed >> 33) % n
         };
         for _ in 0..200 {
@@ -355,7 +416,12 @@ mod tests {
                     let a = u16::try_from(next(40)).unwrap();
                     let b = a + u16::try_from(next(10)).unwrap();
                     let ports = if next(4) == 0 { ANY } else { (a, b) };
-                    let peer = format!("10.0.{}.{}/{}", next(3), next(4), [0, 8, 24, 31, 32][next(5) as usize]);
+                    let peer = format!(
+                        "10.0.{}.{}/{}",
+                        next(3),
+                        next(4),
+                        [0, 8, 24, 31, 32][next(5) as usize]
+                    );
                     rule(id + 1, protocol[next(3) as usize], ports, &peer)
                 })
                 .collect();
@@ -365,7 +431,8 @@ mod tests {
                 let port = u16::try_from(next(60)).unwrap();
                 let peer = format!("10.0.{}.{}", next(3), next(4));
                 let linear = list.iter().find(|r| {
-                    let ip = IpAddr::V6(peer.parse::<std::net::Ipv4Addr>().unwrap().to_ipv6_mapped());
+                    let ip =
+                        IpAddr::V6(peer.parse::<std::net::Ipv4Addr>().unwrap().to_ipv6_mapped());
                     let IpAddr::V6(ip) = ip else { unreachable!() };
                     let (bits, net) = prefix_of(r);
                     r.protocol.is_none_or(|p| p.number() == proto)
@@ -373,14 +440,25 @@ mod tests {
                         && masked(ip.octets(), bits) == net
                 });
                 let got = lookup(&compiled, Direction::Egress, proto, port, &peer);
-                assert_eq!(got, linear.map(|r| r.rule), "{proto} {port} {peer} {list:?}");
+                assert_eq!(
+                    got,
+                    linear.map(|r| r.rule),
+                    "{proto} {port} {peer} {list:?}"
+                );
             }
         }
     }
 
     #[test]
     fn port_prefixes_cover_exactly() {
-        for (low, high) in [(0, 65535), (1, 1), (1, 65535), (8000, 9000), (65535, 65535), (0, 0)] {
+        for (low, high) in [
+            (0, 65535),
+            (1, 1),
+            (1, 65535),
+            (8000, 9000),
+            (65535, 65535),
+            (0, 0),
+        ] {
             let parts = prefixes(low, high);
             let total: u32 = parts.iter().map(|(_, bits)| 1u32 << (16 - bits)).sum();
             assert_eq!(total, u32::from(high) - u32::from(low) + 1, "{low}-{high}");

@@ -42,9 +42,17 @@ impl Probe {
         judge: Arc<dyn Judge>,
         sink: Box<dyn FnMut(Event) + Send>,
     ) -> Result<Self, Error> {
-        let Loaded { kernel, maps, programs, cgroup2 } = kernel::load(&config)?;
+        let Loaded {
+            kernel,
+            maps,
+            programs,
+            cgroup2,
+        } = kernel::load(&config)?;
         let maps = Arc::new(maps);
-        let labels = Labels { maps: Arc::clone(&maps), cgroup2 };
+        let labels = Labels {
+            maps: Arc::clone(&maps),
+            cgroup2,
+        };
         let watches = Arc::new(Watches::default());
         let tally = Arc::new(Tally::default());
         let (stale, stale_labels) = mpsc::channel();
@@ -76,6 +84,7 @@ impl Probe {
             stale,
             threads: Vec::new(),
         };
+        let ring_labels = labels.clone();
         let listener = marks.map(|marks| Listener {
             marks,
             watches,
@@ -87,9 +96,23 @@ impl Probe {
             stop: Arc::clone(&stop),
         });
         let interval = config.flush_interval;
-        let consumer = Consumer { maps, hold, notifier, sink, stop, interval };
+        let consumer = Consumer {
+            maps,
+            labels: ring_labels,
+            hold,
+            notifier,
+            sink,
+            stop,
+            interval,
+        };
         probe
-            .spawn(consumer, listener, config.fanotify_threads, control, stale_labels)
+            .spawn(
+                consumer,
+                listener,
+                config.fanotify_threads,
+                control,
+                stale_labels,
+            )
             .map_err(Error::system("starting a thread"))?;
         Ok(probe)
     }
@@ -107,7 +130,8 @@ impl Probe {
             self.threads.extend(listener.start(listener_threads)?);
         }
         let builder = thread::Builder::new().name("marks".to_owned());
-        self.threads.push(builder.spawn(move || keep_marks(&control, &stale))?);
+        self.threads
+            .push(builder.spawn(move || keep_marks(&control, &stale))?);
         self.threads.push(consumer.start()?);
         Ok(())
     }
@@ -172,9 +196,7 @@ fn keep_marks(control: &Control, stale: &mpsc::Receiver<u32>) {
     while let Ok(first) = stale.recv() {
         let mut labels = BTreeSet::from([first]);
         let until = Instant::now() + SETTLE;
-        while let Ok(next) =
-            stale.recv_timeout(until.saturating_duration_since(Instant::now()))
-        {
+        while let Ok(next) = stale.recv_timeout(until.saturating_duration_since(Instant::now())) {
             labels.insert(next);
         }
         if labels.contains(&STOP_LABEL) {

@@ -19,8 +19,14 @@ use std::{
 
 /// Work done inside the container; each is one `runc exec` of a learned shell.
 const WORK: &[(&str, &str)] = &[
-    ("fork + exec + exit", "i=0; while [ $i -lt 1500 ]; do /opt/app/true; i=$((i+1)); done"),
-    ("open + close", "i=0; while [ $i -lt 60000 ]; do : < /etc/hostname; i=$((i+1)); done"),
+    (
+        "fork + exec + exit",
+        "i=0; while [ $i -lt 1500 ]; do /opt/app/true; i=$((i+1)); done",
+    ),
+    (
+        "open + close",
+        "i=0; while [ $i -lt 60000 ]; do : < /etc/hostname; i=$((i+1)); done",
+    ),
 ];
 
 fn main() {
@@ -28,7 +34,10 @@ fn main() {
     if std::env::args().any(|arg| arg == "--test") || !require("bench", &["runc", "busybox"]) {
         return;
     }
-    let rounds = std::env::var("RAMPART_BENCH_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(11);
+    let rounds = std::env::var("RAMPART_BENCH_ROUNDS")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(11);
     let root = tempfile::tempdir().unwrap();
     let rootfs = Rootfs::busybox(root.path().join("rootfs")).unwrap();
     for name in ["sh", "true"] {
@@ -48,7 +57,9 @@ fn main() {
     println!("| what | ratio with / without | spread | rounds |");
     println!("|---|---|---|---|");
     for (name, script) in WORK {
-        let ratios = (0..rounds).map(|round| pair(data.path(), &container, script, round % 2 == 0)).collect();
+        let ratios = (0..rounds)
+            .map(|round| pair(data.path(), &container, script, round % 2 == 0))
+            .collect();
         print_ratio(name, ratios);
     }
     memory(data.path());
@@ -60,14 +71,21 @@ fn learn(data: &Path, container: &RuncContainer) {
     let server = Server::start(data, &[]);
     wait_protected(&server, container.id(), None);
     for (_, script) in WORK {
-        container.exec(&["/opt/app/sh", "-c", &script.replace("1500", "3").replace("60000", "3")]).unwrap();
+        container
+            .exec(&[
+                "/opt/app/sh",
+                "-c",
+                &script.replace("1500", "3").replace("60000", "3"),
+            ])
+            .unwrap();
     }
     let learned = wait_until(DEADLINE, || {
         let profile = server.get("/v1/process_profile/nv.bench.shop").to_string();
         profile.contains("/opt/app/sh") && profile.contains("/opt/app/true")
     });
     assert!(learned, "the work was not learned");
-    let config = json!({"services": ["bench.shop"], "policy_mode": "Protect", "profile_mode": "Protect"});
+    let config =
+        json!({"services": ["bench.shop"], "policy_mode": "Protect", "profile_mode": "Protect"});
     server.patch("/v1/service/config", json!({"config": config}));
     wait_protected(&server, container.id(), Some("Protect"));
     assert!(server.stop().success());
@@ -75,10 +93,15 @@ fn learn(data: &Path, container: &RuncContainer) {
 
 fn wait_protected(server: &Server, id: &str, mode: Option<&str>) {
     let ready = wait_until(DEADLINE, || {
-        let Ok((200, body)) = server.send(reqwest::Method::GET, &format!("/v1/workload/{id}"), None) else {
+        let Ok((200, body)) =
+            server.send(reqwest::Method::GET, &format!("/v1/workload/{id}"), None)
+        else {
             return false;
         };
-        !body["workload"]["secured_at"].as_str().unwrap_or_default().is_empty()
+        !body["workload"]["secured_at"]
+            .as_str()
+            .unwrap_or_default()
+            .is_empty()
             && mode.is_none_or(|mode| body["workload"]["profile_mode"] == mode)
     });
     assert!(ready, "the container was not secured");
@@ -88,7 +111,11 @@ fn timed(container: &RuncContainer, script: &str) -> f64 {
     let start = Instant::now();
     let output = container.exec(&["/opt/app/sh", "-c", script]).unwrap();
     let taken = start.elapsed().as_secs_f64();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     taken
 }
 
@@ -111,8 +138,15 @@ fn pair(data: &Path, container: &RuncContainer, script: &str, with_first: bool) 
 
 fn print_ratio(name: &str, mut ratios: Vec<f64>) {
     ratios.sort_by(f64::total_cmp);
-    let (low, median, high) = (ratios[0], ratios[ratios.len() / 2], ratios[ratios.len() - 1]);
-    println!("| {name} | {median:.3} | {low:.3} to {high:.3} | {} |", ratios.len());
+    let (low, median, high) = (
+        ratios[0],
+        ratios[ratios.len() / 2],
+        ratios[ratios.len() - 1],
+    );
+    println!(
+        "| {name} | {median:.3} | {low:.3} to {high:.3} | {} |",
+        ratios.len()
+    );
 }
 
 fn memory(data: &Path) {
@@ -132,12 +166,20 @@ fn memory(data: &Path) {
         .find_map(|line| line.strip_prefix("VmRSS:"))
         .and_then(|rest| rest.split_whitespace().next()?.parse().ok())
         .unwrap();
-    println!("\nidle RSS of `rampart up`: {:.1} MiB", rss_kib as f64 / 1024.0);
+    println!(
+        "\nidle RSS of `rampart up`: {:.1} MiB",
+        rss_kib as f64 / 1024.0
+    );
 }
 
 fn cpu_ticks(pid: u32) -> u64 {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    let fields: Vec<&str> = stat
+        .rsplit(')')
+        .next()
+        .unwrap()
+        .split_whitespace()
+        .collect();
     fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
 }
 

@@ -39,7 +39,9 @@ pub(crate) fn with_client<F>(args: &ServerArgs, run: F) -> Result<std::process::
 where
     F: AsyncFnOnce(&Client) -> Result<()>,
 {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let outcome = runtime.block_on(async {
         let client = Client::connect(args).await?;
         let outcome = run(&client).await;
@@ -65,14 +67,19 @@ impl Client {
             client.own_session = true;
         } else {
             client.token = Some(kept_token(&client.server).ok_or_else(|| {
-                NotAllowed("not logged in: run `rampart login`, or set RAMPART_USER and RAMPART_PASSWORD".into())
+                NotAllowed(
+                    "not logged in: run `rampart login`, or set RAMPART_USER and RAMPART_PASSWORD"
+                        .into(),
+                )
             })?);
         }
         Ok(client)
     }
 
     pub(crate) fn anonymous(args: &ServerArgs) -> Result<Self> {
-        let builder = reqwest::Client::builder().timeout(Duration::from_secs(60)).no_proxy();
+        let builder = reqwest::Client::builder()
+            .timeout(Duration::from_secs(60))
+            .no_proxy();
         let builder = if args.insecure {
             builder.danger_accept_invalid_certs(true)
         } else {
@@ -90,7 +97,12 @@ impl Client {
     }
 
     /// Opens a session; `new_password` answers a demand to change it.
-    pub(crate) async fn log_in(&self, user: &str, password: &str, new_password: Option<&str>) -> Result<String> {
+    pub(crate) async fn log_in(
+        &self,
+        user: &str,
+        password: &str,
+        new_password: Option<&str>,
+    ) -> Result<String> {
         let mut credentials = json!({"username": user, "password": password});
         if let Some(new) = new_password {
             credentials["new_password"] = json!(new);
@@ -103,7 +115,10 @@ impl Client {
         if answer["need_to_reset_password"] == json!(true) {
             return Err(PasswordChangeNeeded.into());
         }
-        bail!("the controller answered the login without a token: is {} a Rampart controller?", self.server)
+        bail!(
+            "the controller answered the login without a token: is {} a Rampart controller?",
+            self.server
+        )
     }
 
     pub(crate) fn with_token(mut self, token: String) -> Self {
@@ -133,7 +148,12 @@ impl Client {
         &self.server
     }
 
-    pub(crate) async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Result<Value> {
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Result<Value> {
         let mut request = self.http.request(method, format!("{}{path}", self.server));
         if let Some(token) = &self.token {
             request = request.header(TOKEN_HEADER, token);
@@ -141,9 +161,15 @@ impl Client {
         if let Some(body) = body {
             request = request.json(&body);
         }
-        let response = request.send().await.map_err(|error| explain(error, &self.server))?;
+        let response = request
+            .send()
+            .await
+            .map_err(|error| explain(error, &self.server))?;
         let status = response.status();
-        let text = response.text().await.context("the controller's answer broke off")?;
+        let text = response
+            .text()
+            .await
+            .context("the controller's answer broke off")?;
         let value: Value = if text.trim().is_empty() {
             Value::Null
         } else {
@@ -169,7 +195,10 @@ impl std::fmt::Display for PasswordChangeNeeded {
 impl std::error::Error for PasswordChangeNeeded {}
 
 fn refusal(status: StatusCode, body: &Value) -> anyhow::Error {
-    let text = body["message"].as_str().or_else(|| body["error"].as_str()).unwrap_or("no reason given");
+    let text = body["message"]
+        .as_str()
+        .or_else(|| body["error"].as_str())
+        .unwrap_or("no reason given");
     match status {
         StatusCode::UNAUTHORIZED => NotAllowed(format!("{text}: run `rampart login`")).into(),
         StatusCode::FORBIDDEN => NotAllowed(text.to_owned()).into(),
@@ -192,7 +221,8 @@ fn authority(args: &ServerArgs) -> Result<Option<Certificate>> {
     let path = match &args.ca {
         Some(path) => path.clone(),
         None => {
-            let places = [default_data(), PathBuf::from(DEFAULT_DATA)].map(|data| data.join("tls/ca.pem"));
+            let places =
+                [default_data(), PathBuf::from(DEFAULT_DATA)].map(|data| data.join("tls/ca.pem"));
             match places.into_iter().find(|path| fs::metadata(path).is_ok()) {
                 Some(path) => path,
                 None => return Ok(None),
@@ -234,7 +264,11 @@ pub(crate) fn keep_token(server: &str, token: &str) -> Result<PathBuf> {
         .mode(0o600)
         .open(&path)
         .with_context(|| format!("cannot write {}", path.display()))?;
-    file.write_all(json!({"server": server, "token": token}).to_string().as_bytes())?;
+    file.write_all(
+        json!({"server": server, "token": token})
+            .to_string()
+            .as_bytes(),
+    )?;
     Ok(path)
 }
 

@@ -14,11 +14,21 @@ pub(crate) struct UpArgs {
     data: Option<PathBuf>,
 
     /// Address of the REST API (HTTPS)
-    #[arg(long, env = "RAMPART_REST", value_name = "ADDR", default_value = "127.0.0.1:10443")]
+    #[arg(
+        long,
+        env = "RAMPART_REST",
+        value_name = "ADDR",
+        default_value = "127.0.0.1:10443"
+    )]
     pub(crate) rest: SocketAddr,
 
     /// Address of the web console (HTTPS)
-    #[arg(long, env = "RAMPART_CONSOLE", value_name = "ADDR", default_value = "127.0.0.1:8443")]
+    #[arg(
+        long,
+        env = "RAMPART_CONSOLE",
+        value_name = "ADDR",
+        default_value = "127.0.0.1:8443"
+    )]
     pub(crate) console: SocketAddr,
 
     /// Do not serve the console
@@ -31,23 +41,44 @@ pub(crate) struct UpArgs {
 
     /// First password of `admin`, for automation; without it a random one is printed once and
     /// must be changed at first login
-    #[arg(long, env = "RAMPART_BOOTSTRAP_PASSWORD", value_name = "PASSWORD", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "RAMPART_BOOTSTRAP_PASSWORD",
+        value_name = "PASSWORD",
+        hide_env_values = true
+    )]
     pub(crate) bootstrap_password: Option<String>,
 
     /// Extra names and addresses for the server certificate, such as the host's public name
-    #[arg(long, env = "RAMPART_TLS_NAMES", value_name = "NAME,…", value_delimiter = ',')]
+    #[arg(
+        long,
+        env = "RAMPART_TLS_NAMES",
+        value_name = "NAME,…",
+        value_delimiter = ','
+    )]
     pub(crate) tls_names: Vec<String>,
 
-    /// Sockets of container runtimes; found by themselves when not given
-    #[arg(long, env = "RAMPART_RUNTIME_SOCKETS", value_name = "PATH,…", value_delimiter = ',')]
-    pub(crate) runtime_sockets: Vec<PathBuf>,
+    /// Sockets of container runtimes, such as docker=/run/docker.sock; found by themselves when
+    /// not given
+    #[arg(
+        long,
+        env = "RAMPART_RUNTIME_SOCKETS",
+        value_name = "KIND=PATH,…",
+        value_delimiter = ','
+    )]
+    pub(crate) runtime_sockets: Vec<String>,
 
     /// Hold a new container's first process until its policy is in force
     #[arg(long, env = "RAMPART_HOLD", value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
     pub(crate) hold: bool,
 
     /// How long a held process or a permission question may wait, in milliseconds
-    #[arg(long, env = "RAMPART_HOLD_DEADLINE_MS", value_name = "MS", default_value_t = 2000)]
+    #[arg(
+        long,
+        env = "RAMPART_HOLD_DEADLINE_MS",
+        value_name = "MS",
+        default_value_t = 2000
+    )]
     pub(crate) hold_deadline_ms: u64,
 
     /// What happens to an act that could not be judged in time
@@ -55,11 +86,21 @@ pub(crate) struct UpArgs {
     pub(crate) fail_mode: FailMode,
 
     /// Size of the kernel event ring, in MiB (a power of two)
-    #[arg(long, env = "RAMPART_RING_MIB", value_name = "MIB", default_value_t = 16)]
+    #[arg(
+        long,
+        env = "RAMPART_RING_MIB",
+        value_name = "MIB",
+        default_value_t = 16
+    )]
     pub(crate) ring_mib: u32,
 
     /// What to log: a level, or `target=level,…`
-    #[arg(long, env = "RAMPART_LOG", value_name = "FILTER", default_value = "info")]
+    #[arg(
+        long,
+        env = "RAMPART_LOG",
+        value_name = "FILTER",
+        default_value = "info"
+    )]
     pub(crate) log: String,
 
     /// How to log
@@ -79,7 +120,8 @@ impl UpArgs {
 
 /// The data folder of whoever runs this.
 pub(crate) fn default_data() -> PathBuf {
-    let root = std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
+    let root = std::fs::metadata("/proc/self")
+        .is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
     match std::env::var_os("HOME") {
         Some(home) if !root => PathBuf::from(home).join(".local/share/rampart"),
         _ => PathBuf::from(DEFAULT_DATA),
@@ -104,7 +146,13 @@ pub(crate) enum LogFormat {
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ServerArgs {
     /// Controller's REST address
-    #[arg(long, env = "RAMPART_SERVER", value_name = "URL", default_value = "https://127.0.0.1:10443", global = true)]
+    #[arg(
+        long,
+        env = "RAMPART_SERVER",
+        value_name = "URL",
+        default_value = "https://127.0.0.1:10443",
+        global = true
+    )]
     pub(crate) server: String,
 
     /// Certificate authority to trust (PEM); the all-in-one's own by default
@@ -120,7 +168,13 @@ pub(crate) struct ServerArgs {
     pub(crate) user: Option<String>,
 
     /// Password of that user
-    #[arg(long, env = "RAMPART_PASSWORD", value_name = "PASSWORD", hide_env_values = true, global = true)]
+    #[arg(
+        long,
+        env = "RAMPART_PASSWORD",
+        value_name = "PASSWORD",
+        hide_env_values = true,
+        global = true
+    )]
     pub(crate) password: Option<String>,
 
     /// How to print

@@ -35,7 +35,10 @@ pub(crate) fn run(args: UpArgs) -> Result<ExitCode> {
     start_log(&args);
     // Fails only when a provider is there already, which is as good.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("rampart").build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("rampart")
+        .build()?;
     let outcome = runtime.block_on(serve(args));
     runtime.shutdown_timeout(std::time::Duration::from_secs(5));
     outcome
@@ -43,10 +46,15 @@ pub(crate) fn run(args: UpArgs) -> Result<ExitCode> {
 
 fn start_log(args: &UpArgs) {
     let filter = tracing_subscriber::EnvFilter::try_new(&args.log).unwrap_or_else(|error| {
-        eprintln!("rampart: --log {:?} is not understood ({error}); logging at info", args.log);
+        eprintln!(
+            "rampart: --log {:?} is not understood ({error}); logging at info",
+            args.log
+        );
         tracing_subscriber::EnvFilter::new("info")
     });
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     match args.log_format {
         LogFormat::Text => builder.with_target(false).init(),
         LogFormat::Json => builder.json().init(),
@@ -58,7 +66,9 @@ async fn serve(args: UpArgs) -> Result<ExitCode> {
     data::prepare(&data)?;
     let store = Arc::new(Sqlite::open(&data.join("rampart.db")).map_err(data::explain_store)?);
     let rest_listener = ports::bind(args.rest, "--rest")?;
-    let console_listener = (!args.no_console).then(|| ports::bind(args.console, "--console")).transpose()?;
+    let console_listener = (!args.no_console)
+        .then(|| ports::bind(args.console, "--console"))
+        .transpose()?;
     let certs = certs::load_or_make(&data, &names(&args))?;
     let agents = uplink::LocalAgents::default();
     let app = App::open(Deps {
@@ -70,39 +80,53 @@ async fn serve(args: UpArgs) -> Result<ExitCode> {
     })
     .await
     .context("cannot open the controller's state")?;
-    let (auth, bootstrap) = Auth::open(store.clone(), Arc::new(SystemClock), AuthConfig {
+    let auth_config = AuthConfig {
         bootstrap_password: args.bootstrap_password.clone(),
-        ..AuthConfig::default()
-    })
-    .await
-    .context("cannot open users and sessions")?;
+    };
+    let (auth, bootstrap) = Auth::open(store.clone(), Arc::new(SystemClock), auth_config)
+        .await
+        .context("cannot open users and sessions")?;
 
     let stop = CancellationToken::new();
     let mut parts: JoinSet<(&'static str, Result<()>)> = JoinSet::new();
     let rest_addr = rest_listener.local_addr()?;
     {
         let (app, auth, stop) = (app.clone(), auth.clone(), stop.clone());
-        let config = RestConfig::new(certs.cert_pem.clone(), certs.key_pem.clone());
+        let config = RestConfig::new(certs.cert_pem.as_str(), certs.key_pem.as_str());
         parts.spawn(async move {
-            let served = rest::serve(rest_listener, config, app, auth, stop.cancelled_owned()).await;
+            let served =
+                rest::serve(rest_listener, config, app, auth, stop.cancelled_owned()).await;
             ("REST API", served.context("the REST API stopped"))
         });
     }
     let console_addr = match console_listener {
-        Some(listener) => Some(start_console(&mut parts, listener, rest_addr, &certs, &stop)?),
+        Some(listener) => Some(start_console(
+            &mut parts, listener, rest_addr, &certs, &stop,
+        )?),
         None => None,
     };
     let node = if args.no_enforcer {
         "not watched (--no-enforcer)".to_owned()
     } else {
-        enforcer::start(&mut parts, &args, app.clone(), &agents, &stop)
+        enforcer::start(&mut parts, &args, &data, app.clone(), &agents, &stop)?
     };
-    let tasks = app.spawn_tasks();
-    print_banner(&args, rest_addr, console_addr, &certs.ca_path.display().to_string(), &node, bootstrap);
+    let mut tasks = app.spawn_tasks();
+    print_banner(
+        &args,
+        rest_addr,
+        console_addr,
+        &certs.ca_path.display().to_string(),
+        &node,
+        bootstrap,
+    );
     let failed = wait(&mut parts, &stop).await;
-    tasks.stop().await;
+    tasks.shutdown().await;
     app.flush().await.context("cannot save the last state")?;
-    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 fn start_console(
@@ -113,7 +137,11 @@ fn start_console(
     stop: &CancellationToken,
 ) -> Result<SocketAddr> {
     let address = listener.local_addr()?;
-    let reach = if rest.ip().is_unspecified() { SocketAddr::from(([127, 0, 0, 1], rest.port())) } else { rest };
+    let reach = if rest.ip().is_unspecified() {
+        SocketAddr::from(([127, 0, 0, 1], rest.port()))
+    } else {
+        rest
+    };
     let mut config = rampart_manager::Config::new(address, format!("https://{reach}"));
     config.controller_ca_pem = certs.ca_pem.clone().into_bytes();
     config.controller_name = Some("localhost".to_owned());
@@ -130,7 +158,10 @@ fn start_console(
 
 /// Until a signal, or until a part ends by itself. True when a part failed.
 async fn wait(parts: &mut JoinSet<(&'static str, Result<()>)>, stop: &CancellationToken) -> bool {
-    let (mut interrupt, mut terminate) = match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
+    let (mut interrupt, mut terminate) = match (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) {
         (Ok(interrupt), Ok(terminate)) => (interrupt, terminate),
         _ => {
             eprintln!("rampart: cannot listen for signals");
@@ -166,7 +197,11 @@ fn report(ended: Result<(&'static str, Result<()>), tokio::task::JoinError>) -> 
 
 /// Names the server certificate holds.
 fn names(args: &UpArgs) -> Vec<String> {
-    let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
+    let mut names = vec![
+        "localhost".to_owned(),
+        "127.0.0.1".to_owned(),
+        "::1".to_owned(),
+    ];
     names.push(data::host_name());
     for addr in [args.rest.ip(), args.console.ip()] {
         if !addr.is_unspecified() {
@@ -181,7 +216,9 @@ fn names(args: &UpArgs) -> Vec<String> {
 }
 
 fn controller_info(data: &std::path::Path, rest: SocketAddr) -> Result<ControllerInfo> {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     Ok(ControllerInfo {
         id: data::install_id(data)?,
         name: "rampart-controller".to_owned(),
@@ -209,9 +246,13 @@ fn print_banner(
     println!("  Node      {node}");
     match bootstrap {
         Bootstrap::Generated(password) => {
-            println!("  Login     admin / {password}   (one time: you choose a new one at first login)");
+            println!(
+                "  Login     admin / {password}   (one time: you choose a new one at first login)"
+            );
         }
-        Bootstrap::Given => println!("  Login     admin, with the password given in RAMPART_BOOTSTRAP_PASSWORD"),
+        Bootstrap::Given => {
+            println!("  Login     admin, with the password given in RAMPART_BOOTSTRAP_PASSWORD")
+        }
         Bootstrap::Kept => println!("  Login     with the users kept in the data folder"),
     }
     println!("  Stop      Ctrl-C, or kill {}", std::process::id());

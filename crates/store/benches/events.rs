@@ -4,14 +4,16 @@
 //! key range, in the same run. `-- --records N` changes the size, `-- --keep DIR` keeps the file.
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used)]
 
+use futures::StreamExt;
 use rampart_model::{GroupName, LogKind, LogLevel, Timestamp, WorkloadId};
 use rampart_store::{
-    EventLog, FieldFilter, FilterOp, LogQuery, SortKey,
+    EventLog, FieldFilter, FilterOp, LogQuery, SortKey, Store, Txn,
     conformance::sample::{START_MS, Sample},
     sqlite::Sqlite,
 };
 use std::{
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -59,6 +61,7 @@ fn main() {
         let log = Sqlite::open(&path).unwrap();
         search(&log, &path).await;
         append_alone(&log).await;
+        commit(Arc::new(log)).await;
     });
 }
 
@@ -95,6 +98,28 @@ async fn append_alone(log: &Sqlite) {
         ms(p50),
         ms(p99)
     );
+}
+
+/// Durable configuration changes, one after the other and 64 at a time.
+async fn commit(store: Arc<Sqlite>) {
+    for at_once in [1, 64] {
+        let count = 300 * at_once;
+        let start = Instant::now();
+        let commits = futures::stream::iter(0..count).map(|n| {
+            let store = store.clone();
+            async move {
+                store
+                    .commit(Txn::new().put(format!("k/{}", n % 500), "value"))
+                    .await
+            }
+        });
+        commits
+            .buffer_unordered(at_once)
+            .for_each(|done| async move { assert!(done.unwrap() > 0) })
+            .await;
+        let rate = count as f64 / start.elapsed().as_secs_f64();
+        println!("commit, {at_once} at a time, durable: {rate:.0}/s");
+    }
 }
 
 fn queries() -> Vec<(&'static str, LogQuery)> {
@@ -286,7 +311,7 @@ fn queries() -> Vec<(&'static str, LogQuery)> {
             },
         ),
         (
-            "sort by message (newest 10,000)",
+            "sort by message (newest 5,000)",
             LogQuery {
                 sort: vec![(SortKey::Field("message".to_owned()), true)],
                 ..q()

@@ -4,7 +4,7 @@
 //! Input is hostile: strings, lists and the text are bounded by the constants below, and anything
 //! cut says so.
 
-use crate::StoreError;
+use crate::{StoreError, json::Node};
 use rampart_model::{LogBody, LogKind, LogLevel, LogRecord, Timestamp, event::End};
 use serde_json::Value;
 
@@ -36,7 +36,7 @@ pub(crate) const NOT_TEXT: &[&str] = &["uid", "kind", "packet", "at", "level"];
 const SEPARATOR: char = '\u{1f}';
 
 /// Records of one millisecond are told apart by this many low bits of the id.
-pub(crate) const SEQUENCE_BITS: u32 = 14;
+const SEQUENCE_BITS: u32 = 14;
 /// Latest time kept (year 10888), with room after it for the ids of a crowded millisecond.
 const MAX_MS: i64 = (1 << 48) - (1 << 24);
 
@@ -174,23 +174,32 @@ fn ends(client: &End, server: &End) -> (Pair, Pair, Pair) {
 /// The form in which text is compared: lower case, character by character, control characters
 /// NUL and unit separator as spaces.
 pub fn fold(text: &str) -> String {
-    text.chars()
-        .flat_map(char::to_lowercase)
-        .map(|c| if c == '\0' || c == SEPARATOR { ' ' } else { c })
-        .collect()
+    let mut folded = String::with_capacity(text.len());
+    fold_into(text, &mut folded);
+    folded
+}
+
+fn fold_into(text: &str, folded: &mut String) {
+    let plain = |c: char| if c == '\0' || c == SEPARATOR { ' ' } else { c };
+    if text.is_ascii() {
+        folded.extend(text.chars().map(|c| plain(c.to_ascii_lowercase())));
+    } else {
+        folded.extend(text.chars().flat_map(char::to_lowercase).map(plain));
+    }
 }
 
 /// What [`crate::LogQuery::text`] is searched in: the folded event name, message, node name,
 /// workload and every string of the body (and its ports and rule numbers), except uid and packet
 /// bytes; the first [`MAX_TEXT_BYTES`] of it.
 pub fn search_text(record: &LogRecord) -> String {
-    serde_json::to_value(record)
-        .map(|value| text_of(&value))
+    let json = serde_json::to_string(record).unwrap_or_default();
+    Node::parse(&json)
+        .map(|node| text_of(&node))
         .unwrap_or_default()
 }
 
 /// [`search_text`] of a record's JSON form.
-pub(crate) fn text_of(record: &Value) -> String {
+pub(crate) fn text_of(record: &Node<'_>) -> String {
     let mut text = String::new();
     any_text(record, "", &mut |s| {
         push_text(s, &mut text);
@@ -200,22 +209,27 @@ pub(crate) fn text_of(record: &Value) -> String {
 }
 
 /// Whether [`text_of`] a record whose JSON form has `bytes` contains a folded text.
-pub(crate) fn text_contains(record: &Value, bytes: usize, needle: &str) -> bool {
+pub(crate) fn text_contains(record: &Node<'_>, bytes: usize, needle: &str) -> bool {
     // Folding lengthens a character by half at most, so nothing of such a text is cut and its
     // strings can be looked at one by one.
     if bytes < MAX_TEXT_BYTES / 2 {
-        return any_text(record, "", &mut |s| fold(s).contains(needle));
+        let mut folded = String::new();
+        return any_text(record, "", &mut |s| {
+            folded.clear();
+            fold_into(s, &mut folded);
+            folded.contains(needle)
+        });
     }
     text_of(record).contains(needle)
 }
 
-fn any_text(value: &Value, name: &str, test: &mut impl FnMut(&str) -> bool) -> bool {
+fn any_text(value: &Node<'_>, name: &str, test: &mut impl FnMut(&str) -> bool) -> bool {
     match value {
-        Value::String(s) => test(s),
-        Value::Number(n) => TEXT_NUMBERS.contains(&name) && test(&n.to_string()),
-        Value::Array(items) => items.iter().any(|item| any_text(item, name, test)),
-        Value::Object(fields) => fields.iter().any(|(field, value)| {
-            !NOT_TEXT.contains(&field.as_str()) && any_text(value, field, test)
+        Node::Text(s) => test(s),
+        Node::Integer(n) => TEXT_NUMBERS.contains(&name) && test(&n.to_string()),
+        Node::List(items) => items.iter().any(|item| any_text(item, name, test)),
+        Node::Object(fields) => fields.iter().any(|(field, value)| {
+            !NOT_TEXT.contains(&field.as_ref()) && any_text(value, field, test)
         }),
         _ => false,
     }
@@ -259,11 +273,17 @@ pub(crate) fn prepare(mut record: LogRecord) -> Result<Prepared, StoreError> {
     }
     record.at = Timestamp(record.at.ms().clamp(0, MAX_MS));
     let encode = |e| StoreError::io("encode a record", e);
-    let mut value = serde_json::to_value(&record).map_err(encode)?;
-    if cut(&mut value) {
-        record = serde_json::from_value(value.clone()).map_err(encode)?;
-    }
-    let json = value.to_string();
+    let mut json = serde_json::to_string(&record).map_err(encode)?;
+    let text = match Node::parse(&json) {
+        Ok(node) if !is_long(&node) => text_of(&node),
+        _ => {
+            let mut value = serde_json::to_value(&record).map_err(encode)?;
+            cut(&mut value);
+            json = value.to_string();
+            record = serde_json::from_value(value).map_err(encode)?;
+            search_text(&record)
+        }
+    };
     if json.len() > MAX_RECORD_BYTES {
         return Err(StoreError::invalid(format!(
             "a record is over {MAX_RECORD_BYTES} bytes"
@@ -271,28 +291,34 @@ pub(crate) fn prepare(mut record: LogRecord) -> Result<Prepared, StoreError> {
     }
     Ok(Prepared {
         facets: facets(&record),
-        text: text_of(&value),
+        text,
         record,
         json,
     })
 }
 
-/// Cuts what is too long; tells whether anything was.
-fn cut(value: &mut Value) -> bool {
+/// Whether anything in it must be cut.
+fn is_long(value: &Node<'_>) -> bool {
+    match value {
+        Node::Text(s) => s.len() > MAX_STRING_BYTES,
+        Node::List(items) => items.len() > MAX_LIST || items.iter().any(is_long),
+        Node::Object(fields) => fields.iter().any(|(_, field)| is_long(field)),
+        _ => false,
+    }
+}
+
+/// Cuts what is too long.
+fn cut(value: &mut Value) {
     match value {
         Value::String(s) if s.len() > MAX_STRING_BYTES => {
             s.truncate(s.floor_char_boundary(MAX_STRING_BYTES - CUT.len()));
             s.push_str(CUT);
-            true
         }
         Value::Array(items) => {
-            let long = items.len() > MAX_LIST;
             items.truncate(MAX_LIST);
-            items.iter_mut().fold(long, |any, item| cut(item) | any)
+            items.iter_mut().for_each(cut);
         }
-        Value::Object(fields) => fields
-            .values_mut()
-            .fold(false, |any, field| cut(field) | any),
-        _ => false,
+        Value::Object(fields) => fields.values_mut().for_each(cut),
+        _ => {}
     }
 }

@@ -2,11 +2,11 @@
 
 use crate::{
     Cursor, FieldFilter, FilterOp, LogPage, LogQuery, SortKey, StoreError,
-    facet::{Facets, NOT_TEXT, fold},
+    facet::{Facets, NOT_TEXT, Prepared, fold},
+    json::Node,
     log::{MAX_PAGE, MAX_PAGE_BYTES, Place, TOTAL_CAP, TOTAL_CAP_TEXT},
 };
 use rampart_model::{LogLevel, LogRecord};
-use serde_json::Value;
 use std::cmp::Ordering;
 
 /// Most elements of the lists of a query, and its longest string.
@@ -66,8 +66,15 @@ impl<'a> Matcher<'a> {
         self.needle.is_some() || !self.filters.is_empty()
     }
 
+    /// Whether a record matches, apart from its time.
+    pub(crate) fn matches(&self, kept: &Prepared) -> bool {
+        let contains = |needle: &str| kept.text.contains(needle);
+        let body = || Node::parse(&kept.json).is_ok_and(|node| self.body(&node, contains));
+        self.facets(&kept.facets) && (!self.reads_body() || body())
+    }
+
     /// Whether the record's fields match and its text, in which `contains` looks.
-    pub(crate) fn body(&self, record: &Value, contains: impl FnOnce(&str) -> bool) -> bool {
+    pub(crate) fn body(&self, record: &Node<'_>, contains: impl FnOnce(&str) -> bool) -> bool {
         self.filters.iter().all(|f| f.matches(record))
             && self.needle.as_deref().is_none_or(contains)
     }
@@ -237,13 +244,13 @@ impl Path {
     }
 
     /// Every value at the path.
-    pub(crate) fn values(&self, record: &Value) -> Vec<Scalar> {
+    pub(crate) fn values(&self, record: &Node<'_>) -> Vec<Scalar> {
         let mut found = Vec::new();
         let first = self.parts.first().map_or("", String::as_str);
         let root = if HEADER.contains(&first) {
             Some(record)
         } else {
-            record.get("body")
+            record.field("body")
         };
         if let Some(root) = root {
             self.walk(root, &self.parts, &mut found);
@@ -265,11 +272,11 @@ impl Path {
                 .any(|part| NOT_TEXT.contains(&part.as_str()))
     }
 
-    fn walk(&self, value: &Value, parts: &[String], found: &mut Vec<Scalar>) {
+    fn walk(&self, value: &Node<'_>, parts: &[String], found: &mut Vec<Scalar>) {
         match (value, parts) {
-            (Value::Array(items), _) => items.iter().for_each(|v| self.walk(v, parts, found)),
-            (Value::Object(fields), [part, rest @ ..]) => {
-                if let Some(field) = fields.get(part) {
+            (Node::List(items), _) => items.iter().for_each(|v| self.walk(v, parts, found)),
+            (Node::Object(_), [part, rest @ ..]) => {
+                if let Some(field) = value.field(part) {
                     self.walk(field, rest, found);
                 }
             }
@@ -278,16 +285,12 @@ impl Path {
         }
     }
 
-    fn scalar(&self, leaf: &Value) -> Option<Scalar> {
+    fn scalar(&self, leaf: &Node<'_>) -> Option<Scalar> {
         Some(match leaf {
-            Value::String(s) if self.is_level => self.text(s),
-            Value::String(s) => Scalar::Text(s.clone()),
-            Value::Bool(b) => Scalar::Text(b.to_string()),
-            Value::Number(n) => match (n.as_i64(), n.as_u64()) {
-                (Some(i), _) => Scalar::Number(i.into()),
-                (_, Some(u)) => Scalar::Number(u.into()),
-                _ => Scalar::Text(n.to_string()),
-            },
+            Node::Text(s) => self.text(s),
+            Node::Bool(b) => Scalar::Text(b.to_string()),
+            Node::Integer(n) => Scalar::Number(*n),
+            Node::Float(n) => Scalar::Text(n.to_string()),
             _ => return None,
         })
     }
@@ -342,7 +345,7 @@ impl Compiled {
         }
     }
 
-    pub(crate) fn matches(&self, record: &Value) -> bool {
+    pub(crate) fn matches(&self, record: &Node<'_>) -> bool {
         let values = self.path.values(record);
         let any = |test: fn(&Scalar, &Wanted) -> bool| {
             values
@@ -385,28 +388,41 @@ fn as_text(value: &Scalar) -> String {
     }
 }
 
-/// Sorts records, given newest first, by the query's keys; equals stay newest first.
-pub(crate) fn sort<T>(records: &mut [T], by: &[(SortKey, bool)], json: impl Fn(&T) -> &Value) {
-    let paths: Vec<(Path, bool)> = by
-        .iter()
-        .map(|(key, ascending)| match key {
-            SortKey::At => (Path::new("at"), *ascending),
-            SortKey::Field(field) => (Path::new(field), *ascending),
-        })
-        .collect();
-    records.sort_by_cached_key(|record| {
-        SortRow(
-            paths
-                .iter()
-                .map(|(path, ascending)| (path.values(json(record)).into_iter().next(), *ascending))
-                .collect(),
-        )
-    });
-}
+/// What records are ordered by, other than time alone.
+pub(crate) struct Sorter(Vec<(Path, bool)>);
 
 /// Values of the sort keys of one record, each with whether it is ascending.
 #[derive(PartialEq, Eq)]
-struct SortRow(Vec<(Option<Scalar>, bool)>);
+pub(crate) struct SortRow(Vec<(Option<Scalar>, bool)>);
+
+impl Sorter {
+    pub(crate) fn new(by: &[(SortKey, bool)]) -> Self {
+        let path = |key: &SortKey| match key {
+            SortKey::At => Path::new("at"),
+            SortKey::Field(field) => Path::new(field),
+        };
+        Self(
+            by.iter()
+                .map(|(key, ascending)| (path(key), *ascending))
+                .collect(),
+        )
+    }
+
+    pub(crate) fn row(&self, record: &Node<'_>) -> SortRow {
+        let first = |path: &Path| path.values(record).into_iter().next();
+        SortRow(
+            self.0
+                .iter()
+                .map(|(path, ascending)| (first(path), *ascending))
+                .collect(),
+        )
+    }
+}
+
+/// Orders records, given newest first, by their rows; equals stay newest first.
+pub(crate) fn sort<T>(records: &mut [(SortRow, T)]) {
+    records.sort_by(|(a, _), (b, _)| a.cmp(b));
+}
 
 impl Ord for SortRow {
     fn cmp(&self, other: &Self) -> Ordering {

@@ -210,7 +210,8 @@ pub trait Store: Send + Sync + 'static {
     async fn list(&self, prefix: &str) -> Result<Listing, StoreError>;
 
     /// Makes a transaction and returns its revision (the current one if it changed nothing).
-    /// It is durable when this returns: it survives kill -9 and power loss.
+    /// It is durable when this returns: it survives kill -9 and power loss. If the future is
+    /// dropped before, it may be made or not.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if a condition does not hold, [`StoreError::Full`],

@@ -15,6 +15,8 @@ pub mod sqlite;
 pub mod conformance;
 
 mod filter;
+mod histogram;
+mod json;
 mod watch;
 
 pub use error::StoreError;

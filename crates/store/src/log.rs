@@ -14,11 +14,11 @@ pub const MAX_PAGE: u32 = 10_000;
 /// A page ends early (with [`LogPage::next`] set) after about this many bytes of records.
 pub const MAX_PAGE_BYTES: usize = 32 << 20;
 /// Sorting by anything but time orders the newest so many matches.
-pub const SORT_WINDOW: usize = 10_000;
+pub const SORT_WINDOW: usize = 5_000;
 /// [`LogPage::total`] counts up to here.
-pub const TOTAL_CAP: u64 = 200_000;
+pub const TOTAL_CAP: u64 = 100_000;
 /// [`LogPage::total`] counts up to here when `text` or `filters` are given.
-pub const TOTAL_CAP_TEXT: u64 = 10_000;
+pub const TOTAL_CAP_TEXT: u64 = 5_000;
 /// Most records of one [`EventLog::append`].
 pub const MAX_APPEND: usize = 20_000;
 /// Most rows [`EventLog::histogram`] returns.
@@ -48,9 +48,12 @@ pub struct LogQuery {
     /// A group it happened in, or either end's.
     pub group: Option<GroupName>,
     /// Case-insensitive substring of the record's text: [`crate::facet::search_text`]. Empty is
-    /// no condition.
+    /// no condition. One or two characters are not looked up in an index but read for, newest
+    /// first.
     pub text: Option<String>,
-    /// All must hold.
+    /// All must hold. Equality, prefixes and substrings of three characters or more are looked up
+    /// in an index; for other conditions records are read one by one, newest first, until the
+    /// page is full: combine them with a time range or facet if few match.
     pub filters: Vec<FieldFilter>,
     /// Keys in order of weight, each with whether it is ascending. Empty is newest first. Time is
     /// a full order (ties by arrival), so keys after it do not matter. If the first key is not
@@ -248,7 +251,11 @@ pub trait EventLog: Send + Sync + 'static {
     /// are more than [`MAX_APPEND`] records; [`StoreError::Full`]. Nothing was kept then.
     async fn append(&self, records: Vec<LogRecord>) -> Result<usize, StoreError>;
 
-    /// A page of the records that match.
+    /// A page of the records that match, as of one moment.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] if the cursor belongs to another order or a list or string of the
+    /// query is unreasonably long; [`StoreError::Unavailable`] if it took over 30 s.
     async fn query(&self, query: &LogQuery) -> Result<LogPage, StoreError>;
 
     /// The record with this uid.

@@ -5,13 +5,14 @@ use crate::{
     BoxStream, Change, Condition, Entry, EventLog, Listing, LogPage, LogQuery, Retention, Revision,
     Store, StoreError, Txn,
     facet::{self, Prepared},
-    filter::{self, Matcher, PageBuilder, Walk},
-    log::{MAX_APPEND, MAX_HISTOGRAM, SORT_WINDOW},
+    filter::{self, Matcher, PageBuilder, Sorter, Walk},
+    histogram::Histogram,
+    json::Node,
+    log::{MAX_APPEND, SORT_WINDOW},
     watch::{self, BATCH, Batch, History},
 };
 use async_trait::async_trait;
 use rampart_model::{LogKind, LogLevel, LogRecord, Timestamp};
-use serde_json::Value;
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -38,13 +39,8 @@ struct State {
     revision: Revision,
     /// Changes of the kept revisions, oldest first.
     changes: VecDeque<Vec<Change>>,
-    records: BTreeMap<i64, Kept>,
+    records: BTreeMap<i64, Prepared>,
     uids: HashMap<String, i64>,
-}
-
-struct Kept {
-    prepared: Prepared,
-    value: Value,
 }
 
 impl Default for Memory {
@@ -233,7 +229,7 @@ impl EventLog for Memory {
     async fn get(&self, uid: &str) -> Result<Option<LogRecord>, StoreError> {
         let state = self.state();
         let kept = state.uids.get(uid).and_then(|id| state.records.get(id));
-        Ok(kept.map(|kept| kept.prepared.record.clone()))
+        Ok(kept.map(|kept| kept.record.clone()))
     }
 
     async fn histogram(
@@ -244,8 +240,8 @@ impl EventLog for Memory {
         let matcher = Matcher::new(query)?;
         let mut counts = Histogram::new(bucket_ms)?;
         for (id, kept) in self.state().matches(query, &matcher) {
-            let facets = &kept.prepared.facets;
-            counts.add(facet::ms_of(*id), facets.kind, facets.level, 1)?;
+            let facets = &kept.facets;
+            counts.add(facet::ms_of(*id), facets.kind, facets.level)?;
         }
         Ok(counts.rows())
     }
@@ -260,7 +256,7 @@ impl EventLog for Memory {
         let deleted = old.max(over);
         for _ in 0..deleted {
             if let Some((_, kept)) = state.records.pop_first() {
-                state.uids.remove(&kept.prepared.record.uid);
+                state.uids.remove(&kept.record.uid);
             }
         }
         Ok(deleted)
@@ -277,60 +273,18 @@ pub(crate) fn prepare_all(records: Vec<LogRecord>) -> Result<Vec<Prepared>, Stor
     records.into_iter().map(facet::prepare).collect()
 }
 
-/// Counts by bucket, kind and level.
-pub(crate) struct Histogram {
-    bucket_ms: i64,
-    counts: BTreeMap<(i64, LogKind, LogLevel), u64>,
-}
-
-impl Histogram {
-    pub(crate) fn new(bucket_ms: i64) -> Result<Self, StoreError> {
-        if bucket_ms <= 0 {
-            return Err(StoreError::invalid(
-                "a histogram's bucket must be at least 1 ms",
-            ));
-        }
-        Ok(Self {
-            bucket_ms,
-            counts: BTreeMap::new(),
-        })
-    }
-
-    pub(crate) fn add(
-        &mut self,
-        at_ms: i64,
-        kind: LogKind,
-        level: LogLevel,
-        n: u64,
-    ) -> Result<(), StoreError> {
-        let bucket = at_ms - at_ms.rem_euclid(self.bucket_ms);
-        *self.counts.entry((bucket, kind, level)).or_default() += n;
-        if self.counts.len() > MAX_HISTOGRAM {
-            let what = format!("a histogram of over {MAX_HISTOGRAM} rows: use a larger bucket");
-            return Err(StoreError::invalid(what));
-        }
-        Ok(())
-    }
-
-    pub(crate) fn rows(self) -> Vec<(Timestamp, LogKind, LogLevel, u64)> {
-        let row = |((at, kind, level), n)| (Timestamp(at), kind, level, n);
-        self.counts.into_iter().map(row).collect()
-    }
-}
-
 impl State {
     fn keep(&mut self, prepared: Prepared) -> Option<i64> {
         if self.uids.contains_key(&prepared.record.uid) {
             return None;
         }
-        let value = serde_json::from_str(&prepared.json).ok()?;
         let id = facet::next_id(prepared.record.at, |low, end| {
             let last = self.records.range(low..end).next_back();
             Ok::<_, std::convert::Infallible>(last.map(|(id, _)| *id))
         })
         .ok()?;
         self.uids.insert(prepared.record.uid.clone(), id);
-        self.records.insert(id, Kept { prepared, value });
+        self.records.insert(id, prepared);
         Some(id)
     }
 
@@ -339,13 +293,13 @@ impl State {
         &'a self,
         query: &LogQuery,
         matcher: &'a Matcher<'_>,
-    ) -> impl DoubleEndedIterator<Item = (&'a i64, &'a Kept)> {
+    ) -> impl DoubleEndedIterator<Item = (&'a i64, &'a Prepared)> {
         let (low, high) = facet::id_range(query.from, query.to);
         let range = (low <= high).then(|| self.records.range(low..=high));
-        range.into_iter().flatten().filter(|(_, kept)| {
-            matcher.facets(&kept.prepared.facets)
-                && matcher.body(&kept.value, |needle| kept.prepared.text.contains(needle))
-        })
+        range
+            .into_iter()
+            .flatten()
+            .filter(|(_, kept)| matcher.facets(&kept.facets) && matcher.matches(kept))
     }
 
     fn by_time(
@@ -357,7 +311,7 @@ impl State {
         skip: u64,
     ) -> LogPage {
         let matches = self.matches(query, matcher);
-        let ordered: Box<dyn Iterator<Item = (&i64, &Kept)>> = if ascending {
+        let ordered: Box<dyn Iterator<Item = (&i64, &Prepared)>> = if ascending {
             Box::new(matches)
         } else {
             Box::new(matches.rev())
@@ -370,33 +324,31 @@ impl State {
         let skip = usize::try_from(skip).unwrap_or(usize::MAX);
         let mut page = PageBuilder::new(query.limit);
         for (id, kept) in ordered.filter(|(id, _)| beyond(**id)).skip(skip) {
-            let bytes = kept.prepared.json.len();
+            let bytes = kept.json.len();
             if !page.fits(bytes) {
                 break;
             }
-            page.push(*id, bytes, kept.prepared.record.clone());
+            page.push(*id, bytes, kept.record.clone());
         }
         page.time_page()
     }
 
     fn sorted(&self, query: &LogQuery, matcher: &Matcher<'_>, skip: u64) -> LogPage {
-        let mut window: Vec<_> = self
-            .matches(query, matcher)
-            .rev()
-            .take(SORT_WINDOW)
-            .map(|(_, kept)| kept)
-            .collect();
-        filter::sort(&mut window, &query.sort, |kept| &kept.value);
+        let sorter = Sorter::new(&query.sort);
+        let row = |kept: &Prepared| sorter.row(&Node::parse(&kept.json).unwrap_or(Node::Null));
+        let newest = self.matches(query, matcher).rev().take(SORT_WINDOW);
+        let mut window: Vec<_> = newest.map(|(_, kept)| (row(kept), kept)).collect();
+        filter::sort(&mut window);
         let mut page = PageBuilder::new(query.limit);
-        for kept in window
+        for (_, kept) in window
             .into_iter()
             .skip(usize::try_from(skip).unwrap_or(usize::MAX))
         {
-            let bytes = kept.prepared.json.len();
+            let bytes = kept.json.len();
             if !page.fits(bytes) {
                 break;
             }
-            page.push(0, bytes, kept.prepared.record.clone());
+            page.push(0, bytes, kept.record.clone());
         }
         page.sorted_page(skip)
     }

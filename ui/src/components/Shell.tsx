@@ -6,9 +6,10 @@ import {
 } from '@tabler/icons-react';
 import { Suspense } from 'react';
 import { useTranslation } from 'react-i18next';
-import { Link, NavLink, Outlet, useNavigate } from 'react-router';
+import { Link, NavLink, Outlet, useLocation, useNavigate } from 'react-router';
 import { type LiveState, useLive } from '../services/live';
 import { useSession } from '../services/session';
+import { Boundary } from './Boundary';
 import { CommandPalette } from './CommandPalette';
 import { Logo } from './Logo';
 import { Safe } from './Safe';
@@ -27,6 +28,7 @@ export function Shell() {
   const { t } = useTranslation();
   const [opened, menu] = useDisclosure(false);
   const live = useLive();
+  const { pathname } = useLocation();
   return (
     <>
       <a className="skip" href="#main">
@@ -55,9 +57,11 @@ export function Shell() {
           <Top live={live} opened={opened} toggle={menu.toggle} />
         </AppShell.Header>
         <AppShell.Main id="main" tabIndex={-1} style={{ outline: 'none' }}>
-          <Suspense fallback={<LoadingRows rows={8} />}>
-            <Outlet />
-          </Suspense>
+          <Boundary at={pathname}>
+            <Suspense fallback={<LoadingRows rows={8} />}>
+              <Outlet />
+            </Suspense>
+          </Boundary>
         </AppShell.Main>
       </AppShell>
       <CommandPalette />

@@ -66,6 +66,8 @@ export const deleteRule = (id: number) => call(`/v1/policy/rule/${id}`, { method
 
 export const addGroup = (group: { name: string; comment: string; criteria: { key: string; op: string; value: string }[] }) =>
   call('/v1/group', { method: 'POST', body: { config: { ...group, cfg_type: 'user_created' } } });
+export const updateGroup = (group: { name: string; comment: string; criteria: { key: string; op: string; value: string }[] }) =>
+  call(`/v1/group/${segment(group.name)}`, { method: 'PATCH', body: { config: group } });
 export const deleteGroup = (name: string) => call(`/v1/group/${segment(name)}`, { method: 'DELETE' });
 
 export const addUser = (user: { username: string; password: string; email: string; role: string }) =>

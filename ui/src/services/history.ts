@@ -1,5 +1,6 @@
 // Logs read back page by page, from several kinds at once, without showing gaps. Pure parts first.
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
+import type { Params } from './http';
 import { type LogTab, logPage } from './queries';
 import type { Entry } from './types';
 import { LEVELS } from './verdict';
@@ -50,14 +51,38 @@ export function levelFilter(least: string): string | undefined {
   return from > 0 ? `in,${LEVELS.slice(from).join('|')}` : undefined;
 }
 
+/** What the controller is asked to leave out. Empty fields ask for everything. */
+export interface LogFilter {
+  text: string;
+  group: string;
+  verdict: string;
+  /** Least level. */
+  level: string;
+  /** Seconds since the epoch; 0 is from the beginning. */
+  from: number;
+}
+
+/** The filter as a source's parameters; threats call their verdict `action`. */
+function paramsOf(source: Source, filter: LogFilter, time: string): Params {
+  const security = source !== 'activity' && source !== 'audit';
+  const verdict = filter.verdict && security ? `eq,${filter.verdict}` : undefined;
+  return {
+    text: filter.text.trim() || undefined,
+    group: (security && filter.group) || undefined,
+    f_level: levelFilter(filter.level),
+    ...(source === 'threat' ? { f_action: verdict } : { f_verdict: verdict }),
+    f_reported_timestamp: filter.from > 0 ? [`gte,${filter.from}`, time] : [time],
+  };
+}
+
 /** Records up to `anchor`, which never move again, so that pages fit together. */
-export const history = (tab: LogTab, anchor: number, least: string) =>
+export const history = (tab: LogTab, anchor: number, filter: LogFilter) =>
   infiniteQueryOptions({
-    queryKey: ['history', tab, anchor, least],
+    queryKey: ['history', tab, anchor, filter],
     initialPageParam: 0,
     queryFn: async ({ pageParam, signal }): Promise<HistoryPage> => {
-      const params = { start: pageParam, limit: PAGE, f_reported_timestamp: `lte,${anchor}`, f_level: levelFilter(least) };
-      const parts = await Promise.all(sourcesOf(tab).map(async (source) => ({ source, entries: await logPage(source, params, signal) })));
+      const page = { start: pageParam, limit: PAGE };
+      const parts = await Promise.all(sourcesOf(tab).map(async (source) => ({ source, entries: await logPage(source, { ...page, ...paramsOf(source, filter, `lte,${anchor}`) }, signal) })));
       return { parts };
     },
     getNextPageParam: (last: HistoryPage, all: HistoryPage[]) => (last.parts.some((p) => p.entries.length >= PAGE) ? all.length * PAGE : undefined),
@@ -66,11 +91,11 @@ export const history = (tab: LogTab, anchor: number, least: string) =>
   });
 
 /** Records after `anchor`: read again whenever the log changes. */
-export const head = (tab: LogTab, anchor: number, least: string) =>
+export const head = (tab: LogTab, anchor: number, filter: LogFilter) =>
   queryOptions({
-    queryKey: ['log', 'head', tab, anchor, least],
+    queryKey: ['log', 'head', tab, anchor, filter],
     queryFn: async ({ signal }) => {
-      const params = { start: 0, limit: 1000, f_reported_timestamp: `gt,${anchor}`, f_level: levelFilter(least) };
-      return unique((await Promise.all(sourcesOf(tab).map((source) => logPage(source, params, signal)))).flat());
+      const page = { start: 0, limit: 1000 };
+      return unique((await Promise.all(sourcesOf(tab).map((source) => logPage(source, { ...page, ...paramsOf(source, filter, `gt,${anchor}`) }, signal)))).flat());
     },
   });

@@ -13,7 +13,8 @@ export class ApiError extends Error {
   }
 }
 
-type Params = Record<string, string | number | boolean | undefined>;
+/** A list is the same parameter several times. */
+export type Params = Record<string, string | number | boolean | string[] | undefined>;
 
 export interface Options {
   method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';
@@ -35,7 +36,8 @@ export const segment = (name: string | number) => encodeURIComponent(name);
 export function buildUrl(path: string, params?: Params): string {
   const search = new URLSearchParams();
   for (const [key, value] of Object.entries(params ?? {})) {
-    if (value !== undefined && value !== '') search.set(key, String(value));
+    if (Array.isArray(value)) for (const item of value) search.append(key, item);
+    else if (value !== undefined && value !== '') search.set(key, String(value));
   }
   const text = search.toString();
   return `/api${path}${text ? `?${text}` : ''}`;

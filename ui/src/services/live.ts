@@ -24,6 +24,9 @@ export function changeKind(data: string): ChangeKind | undefined {
   }
 }
 
+/** The controller's word that this reader was too slow and has missed changes. */
+export const isResync = (data: string) => data.includes('"resync"');
+
 /** Collects kinds and hands them over at most once per `interval`, the first at once. */
 export function throttle(flush: (kinds: Set<ChangeKind>) => void, interval = THROTTLE_MS) {
   let waiting = new Set<ChangeKind>();
@@ -63,8 +66,10 @@ function connect(client: QueryClient, onState: (state: LiveState) => void): () =
       onState('live');
     });
     source.addEventListener('change', (event) => {
-      const kind = changeKind((event as MessageEvent<string>).data);
+      const { data } = event as MessageEvent<string>;
+      const kind = changeKind(data);
       if (kind) gate.add(kind);
+      else if (isResync(data)) void client.invalidateQueries();
     });
     source.addEventListener('error', () => {
       source?.close();

@@ -1,6 +1,6 @@
 // Reads. Each key starts with the kind of change that makes it stale (see live.ts).
 import { queryOptions } from '@tanstack/react-query';
-import { call, segment } from './http';
+import { call, type Params, segment } from './http';
 import type {
   Conversation, ConversationEntry, Endpoint, Enforcer, Entry, FileProfile, Group, GroupDetail, Host, LogKind, LogRecord, NetworkRule, Process,
   ProcessProfile, Span, Summary, SystemConfig, User, Workload,
@@ -92,7 +92,7 @@ const ENVELOPE: Record<Exclude<LogTab, 'security'>, [string, LogKind]> = {
 const newestFirst = (a: Entry, b: Entry) => b.reported_timestamp - a.reported_timestamp;
 
 /** One page of a log, newest first. `start` counts records already held. */
-export async function logPage(tab: LogTab, params: Record<string, string | number | undefined>, signal: AbortSignal): Promise<Entry[]> {
+export async function logPage(tab: LogTab, params: Params, signal: AbortSignal): Promise<Entry[]> {
   const query = { s_reported_timestamp: 'desc', ...params };
   const body = await call<Record<string, LogRecord[] | null>>(`/v1/log/${tab}`, { signal, params: query });
   const of = (key: string, kind: LogKind) => (body[key] ?? []).map((record): Entry => ({ ...record, kind }));
@@ -101,5 +101,5 @@ export async function logPage(tab: LogTab, params: Record<string, string | numbe
 }
 
 /** The newest records of a log, for lists inside other pages. */
-export const recent = (tab: LogTab, limit: number, params: Record<string, string | number | undefined> = {}) =>
+export const recent = (tab: LogTab, limit: number, params: Params = {}) =>
   queryOptions({ queryKey: ['log', 'recent', tab, limit, params], queryFn: ({ signal }) => logPage(tab, { limit, start: 0, ...params }, signal) });

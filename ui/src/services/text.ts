@@ -1,10 +1,10 @@
 // Names come from containers, and containers are hostile. React already keeps HTML from being
 // markup; this makes what would be invisible or would reorder the line visible as escapes.
 
-/** C0 and C1 controls, line and paragraph separators, bidirectional controls, zero-width and other
- * invisible characters, tags, unpaired surrogates, private use and non-characters. */
+/** Controls, formatting and bidirectional characters, unpaired surrogates, private use, line and
+ * paragraph separators, spaces other than the usual ones, fillers and variation selectors. */
 const INVISIBLE =
-  /[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202f\u205f-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\ue000-\uf8ff]|[\u{e0000}-\u{e0fff}]|[\ud800-\udfff]/gu;
+  /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\u00a0\u034f\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200a\u202f\u205f\u2800\u3164\ufe00-\ufe0f\uffa0\ufffe\uffff\u{e0000}-\u{e0fff}]/gu;
 
 const SHORT: Record<string, string> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\u001b': '\\e', '\0': '\\0' };
 

@@ -1,352 +1,51 @@
-// The controller's REST objects, as far as the console reads them. Field names are the wire's.
+// The controller's REST objects as the console reads them, from the generated contract
+// (schema.ts: npm run gen). What a page cannot do without is required; everything else may be
+// absent, so that a console and a controller of neighbouring versions get along.
+import type { components } from './schema';
+
+type Schemas = components['schemas'];
+
+/** A schema of which only `Always` is taken for granted. */
+type Wire<T, Always extends keyof T> = Pick<T, Always> & { [K in Exclude<keyof T, Always>]?: T[K] | undefined };
 
 export type Mode = 'Discover' | 'Monitor' | 'Protect';
-export type Baseline = 'basic' | 'zero-drift';
-export type Tier = 'none' | 'detect' | 'fanotify' | 'bpf-lsm';
 export type Verdict = 'allow' | 'learn' | 'violate' | 'deny';
 export type ChangeKind = 'workload' | 'group' | 'policy' | 'conversation' | 'log' | 'node' | 'system';
 
-export interface User {
-  fullname: string;
-  username: string;
-  server?: string;
-  email?: string;
-  role: string;
-  timeout?: number;
-  locale?: string;
-  default_password?: boolean;
-  modify_password?: boolean;
-  last_login_at?: string;
-  login_count?: number;
-  blocked_for_failed_login?: boolean;
-  blocked_for_password_expired?: boolean;
-}
+export type User = Wire<Schemas['User'], 'fullname' | 'username' | 'role'>;
+export type LoginAnswer = { token?: User | null; need_to_reset_password?: boolean };
 
-export interface Address {
-  ip: string;
-  ip_prefix: number;
-  gateway?: string;
-}
+export type Workload = Wire<Schemas['WorkloadDetail'], 'id' | 'name' | 'display_name' | 'image' | 'domain' | 'state' | 'service' | 'service_group'>;
+export type Process = Wire<Schemas['Process'], 'pid' | 'parent' | 'name' | 'cmdline'>;
 
-export interface Port {
-  ip_proto: number;
-  port: number;
-  host_ip?: string;
-  host_port?: number;
-}
+type Member = Wire<Schemas['Workload'], 'id' | 'name' | 'display_name' | 'image' | 'domain' | 'state' | 'service' | 'service_group'>;
+export type Criterion = Schemas['Criterion'];
+export type Group = Wire<Omit<Schemas['Group'], 'members' | 'policy_rules'>, 'name' | 'learned' | 'reserved'> & { members?: Member[] };
+export type GroupDetail = Group & { policy_rules?: NetworkRule[] };
+export type ProcessRule = Wire<Schemas['ProcessProfileEntry'], 'name' | 'path' | 'action'>;
+export type ProcessProfile = Wire<Omit<Schemas['ProcessProfile'], 'process_list'>, 'group'> & { process_list?: ProcessRule[] };
+export type FileRule = Wire<Schemas['FileFilter'], 'filter' | 'recursive' | 'behavior'>;
+export type FileProfile = { group: string; filters?: FileRule[] };
+export type NetworkRule = Wire<Schemas['PolicyRule'], 'id' | 'from' | 'to' | 'ports' | 'action'>;
 
-export interface Mount {
-  source: string;
-  destination: string;
-  read_only?: boolean;
-}
+export type Endpoint = Wire<Schemas['ConversationEndpoint'], 'id' | 'kind' | 'display_name'>;
+export type Conversation = Wire<Schemas['Conversation'], 'from' | 'to' | 'bytes' | 'sessions' | 'policy_action'>;
+export type ConversationEntry = Wire<Schemas['ConversationEntry'], 'bytes' | 'sessions' | 'port' | 'policy_action' | 'client_ip' | 'server_ip' | 'last_seen_at'>;
 
-export interface Workload {
-  id: string;
-  name: string;
-  display_name: string;
-  pod_name?: string;
-  image: string;
-  image_id?: string;
-  image_digest?: string[] | string | null;
-  domain: string;
-  state: string;
-  service: string;
-  service_group: string;
-  policy_mode?: string;
-  profile_mode?: string;
-  baseline_profile?: string;
-  privileged?: boolean;
-  run_as_root?: boolean;
-  host_name?: string;
-  host_id?: string;
-  enforcer_id?: string;
-  network_mode?: string;
-  created_at?: string;
-  started_at?: string;
-  finished_at?: string;
-  secured_at?: string;
-  running?: boolean;
-  exit_code?: number;
-  interfaces?: Record<string, Address[]> | null;
-  ports?: Port[] | null;
-  labels?: Record<string, string> | null;
-  applications?: string[] | null;
-  memory_limit?: number;
-  cpus?: string;
-  mounts?: Mount[] | null;
-  runtime?: string;
-}
-
-export interface Process {
-  pid: number;
-  parent: number;
-  name: string;
-  path?: string;
-  cmdline: string;
-  user?: string;
-  root?: boolean;
-  status?: string;
-  action?: string;
-  start_timestamp?: number;
-}
-
-export interface Criterion {
-  key: string;
-  op: string;
-  value: string;
-}
-
-export interface Group {
-  name: string;
-  comment?: string;
-  learned: boolean;
-  reserved: boolean;
-  policy_mode?: string;
-  profile_mode?: string;
-  baseline_profile?: string;
-  domain?: string;
-  kind?: string;
-  cfg_type?: string;
-  cap_change_mode?: boolean;
-  criteria?: Criterion[] | null;
-  members?: Workload[] | null;
-}
-
-export interface GroupDetail extends Group {
-  policy_rules?: NetworkRule[] | null;
-}
-
-export interface ProcessRule {
-  name: string;
-  path: string;
-  user?: string;
-  action: string;
-  cfg_type?: string;
-  uuid?: string;
-  allow_update?: boolean;
-  created_timestamp?: number;
-  last_modified_timestamp?: number;
-}
-
-export interface ProcessProfile {
-  group: string;
-  mode?: string;
-  baseline?: string;
-  process_list?: ProcessRule[] | null;
-}
-
-export interface FileRule {
-  filter: string;
-  recursive: boolean;
-  behavior: string;
-  applications?: string[] | null;
-  cfg_type?: string;
-}
-
-export interface FileProfile {
-  group: string;
-  filters?: FileRule[] | null;
-}
-
-export interface NetworkRule {
-  id: number;
-  comment?: string;
-  from: string;
-  to: string;
-  ports: string;
-  applications?: string[] | null;
-  action: string;
-  learned?: boolean;
-  disable?: boolean;
-  cfg_type?: string;
-  priority?: number;
-  match_counter?: number;
-  last_match_timestamp?: number;
-  last_modified_timestamp?: number;
-}
-
-export interface Endpoint {
-  id: string;
-  kind: string;
-  name?: string;
-  display_name: string;
-  state?: string;
-  domain?: string;
-  service?: string;
-  service_group?: string;
-  policy_mode?: string;
-  host_name?: string;
-}
-
-export interface Conversation {
-  from: string;
-  to: string;
-  bytes: number;
-  sessions: number;
-  applications?: string[] | null;
-  ports?: string[] | null;
-  policy_action: string;
-  severity?: string;
-}
-
-export interface ConversationEntry {
-  bytes: number;
-  sessions: number;
-  port: string;
-  application?: string;
-  policy_action: string;
-  policy_id?: number;
-  client_ip: string;
-  server_ip: string;
-  fqdn?: string;
-  last_seen_at: number;
-}
-
-export interface Capability {
-  name: string;
-  mechanism?: string | null;
-  strength: string;
-  note?: string;
-}
-
+export type Capability = Wire<Schemas['Capability'], 'name' | 'strength'>;
 export type Counters = Record<string, number>;
-
-export interface Host {
-  id: string;
-  name: string;
-  os?: string;
-  kernel?: string;
-  runtime?: string;
-  runtime_version?: string;
-  cpus?: number;
-  memory?: number;
-  containers?: number;
-  state?: string;
-  interfaces?: Record<string, Address[]> | null;
-  tier?: string;
-  capabilities?: Capability[] | null;
-  counters?: Counters | null;
-}
-
-export interface Enforcer {
-  id: string;
-  name: string;
-  display_name?: string;
-  host_name: string;
-  host_id: string;
-  version?: string;
-  connection_state?: string;
-  joined_at?: string;
-  started_at?: string;
-  cluster_ip?: string;
-  tier?: string;
-  capabilities?: Capability[] | null;
-  counters?: Counters | null;
-}
-
-export interface Span {
-  cpu?: number;
-  memory?: number;
-}
-
-export interface Summary {
-  hosts: number;
-  controllers: number;
-  enforcers: number;
-  disconnected_enforcers: number;
-  domains?: number;
-  workloads: number;
-  running_workloads: number;
-  services: number;
-  policy_rules: number;
-  platform?: string;
-}
+type Protected<T> = T & { tier?: string; capabilities?: Capability[]; counters?: Counters };
+export type Host = Protected<Wire<Omit<Schemas['Host'], keyof Schemas['Protection']>, 'id' | 'name'>>;
+export type Enforcer = Protected<Wire<Omit<Schemas['Enforcer'], keyof Schemas['Protection']>, 'id' | 'name' | 'host_name' | 'host_id'>>;
+export type Span = Partial<Schemas['Metric']>;
+export type Summary = Wire<Schemas['SystemSummary'], 'hosts' | 'workloads' | 'running_workloads' | 'policy_rules'>;
+export type SystemConfig = Partial<Schemas['SystemConfig']>;
 
 export type LogKind = 'incident' | 'violation' | 'threat' | 'audit' | 'event';
+type AnyLog = Schemas['Incident'] & Schemas['Violation'] & Schemas['Threat'] & Schemas['Audit'] & Schemas['Event'];
 
 /** Any log record: what all kinds share is required, the rest depends on the kind. */
-export interface LogRecord {
-  id?: string;
-  name: string;
-  level: string;
-  reported_timestamp: number;
-  reported_at?: string;
-  host_name?: string;
-  enforcer_name?: string;
-  message?: string;
-  group?: string;
-  action?: string;
-  policy_action?: string;
-  mechanism?: string;
-  count?: number;
-  rule_id?: string;
-  policy_id?: number;
-  workload_id?: string;
-  workload_name?: string;
-  workload_domain?: string;
-  workload_image?: string;
-  workload_service?: string;
-  proc_name?: string;
-  proc_path?: string;
-  proc_cmd?: string;
-  proc_parent_name?: string;
-  proc_parent_path?: string;
-  proc_real_user?: string;
-  proc_effective_user?: string;
-  file_path?: string;
-  client_id?: string;
-  client_name?: string;
-  client_ip?: string;
-  client_port?: number;
-  client_group?: string;
-  client_workload_id?: string;
-  client_workload_name?: string;
-  server_id?: string;
-  server_name?: string;
-  server_ip?: string;
-  server_port?: number;
-  server_workload_id?: string;
-  server_workload_name?: string;
-  ip_proto?: number;
-  applications?: string[] | null;
-  application?: string;
-  sessions?: number;
-  bytes?: number;
-  fqdn?: string;
-  severity?: string;
-  category?: string;
-  user?: string;
-  user_addr?: string;
-  rest_method?: string;
-  rest_request?: string;
-  rest_body?: string;
-  items?: string[] | null;
-  [extra: string]: unknown;
-}
+export type LogRecord = Wire<AnyLog, 'name' | 'level' | 'reported_timestamp'>;
 
 /** A record with the kind it came as. */
-export interface Entry extends LogRecord {
-  kind: LogKind;
-}
-
-export interface SystemConfig {
-  new_service_policy_mode?: string;
-  new_service_profile_mode?: string;
-  new_service_profile_baseline?: string;
-  unused_group_aging?: number;
-  cluster_name?: string;
-  net_service_status?: boolean;
-  net_service_policy_mode?: string;
-  strict_group_mode?: boolean;
-  mode_auto_d2m?: boolean;
-  mode_auto_d2m_duration?: number;
-  mode_auto_m2p?: boolean;
-  mode_auto_m2p_duration?: number;
-}
-
-export interface LoginAnswer {
-  token?: User & { global_permissions?: unknown[] };
-  need_to_reset_password?: boolean;
-  password_days_until_expire?: number;
-}
+export type Entry = LogRecord & { kind: LogKind };

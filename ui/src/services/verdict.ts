@@ -23,7 +23,7 @@ export function verdictOf(action: string | undefined): Verdict {
 
 /** The verdict of a security record; none for system activity. */
 export function recordVerdict(record: LogRecord): Verdict | undefined {
-  const action = record.action || record.policy_action;
+  const action = record.action || record.policy_action || record.verdict;
   return action ? verdictOf(action) : undefined;
 }
 

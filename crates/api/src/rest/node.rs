@@ -31,6 +31,19 @@ pub struct Protection {
     pub counters: BTreeMap<String, u64>,
 }
 
+/// What the enforcer holds right now, asked of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProbeSummary {
+    pub containers: u32,
+    pub pids: u32,
+    /// Rampart: revision of the policy the enforcer has put in force.
+    pub policy_revision: u64,
+    /// Rampart: newest revision of the controller.
+    pub policy_newest: u64,
+    /// Rampart: the two are the same.
+    pub policy_in_force: bool,
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Enforcer {
     pub id: String,
@@ -123,6 +136,7 @@ pub struct ComponentConfig {
 envelope! {
     EnforcersData { enforcers: Vec<Enforcer> }
     EnforcerData { enforcer: Enforcer }
+    ProbeSummaryData { summary: ProbeSummary }
     ControllersData { controllers: Vec<Controller> }
     ControllerData { controller: Controller }
     HostsData { hosts: Vec<Host> }

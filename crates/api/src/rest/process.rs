@@ -8,9 +8,8 @@ use utoipa::ToSchema;
 pub struct ProcessProfileEntry {
     pub name: String,
     pub path: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    /// Empty is any.
     pub user: String,
-    #[serde(default)]
     pub uid: i32,
     /// `allow` or `deny`.
     pub action: String,

@@ -24,7 +24,6 @@ pub struct User {
     /// The password should be changed.
     pub modify_password: bool,
     /// Role to the domains it is held in.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub role_domains: BTreeMap<String, Vec<String>>,
     pub last_login_timestamp: i64,
     pub last_login_at: String,

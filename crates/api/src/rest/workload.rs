@@ -1,6 +1,6 @@
 //! Containers, flat (v1) and nested (v2).
 
-use super::{envelope, file::FileFilter};
+use super::envelope;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -236,5 +236,4 @@ envelope! {
     WorkloadDetailDataV2 { workload: WorkloadDetailV2 }
     WorkloadConfigData { config: WorkloadConfig }
     WorkloadConfigPatchData { config: WorkloadConfigPatch }
-    WorkloadFilesData { filters: Vec<FileFilter> }
 }

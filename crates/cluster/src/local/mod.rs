@@ -11,10 +11,16 @@ use crate::{
     cgroup::{self, Membership},
     diagnostics::Diagnostics,
     procfs::{Procfs, net},
+    read,
 };
 use rampart_model::Workload;
 use state::{Described, StateDir, StateRoot};
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 /// Where to look, and how.
 #[derive(Debug)]
@@ -24,6 +30,32 @@ pub(crate) struct Local {
     pub(crate) docker_roots: Vec<PathBuf>,
     pub(crate) cgroup_mount: Option<PathBuf>,
     pub(crate) diagnostics: Arc<Diagnostics>,
+    pub(crate) strangers: Strangers,
+}
+
+/// Mount namespaces that belong to no container, such as those of services with a private `/tmp`.
+/// Remembered for a moment, so that their every look-up does not read all state folders.
+#[derive(Debug, Default)]
+pub(crate) struct Strangers(Mutex<HashMap<u64, Instant>>);
+
+const MAX_STRANGERS: usize = 4096;
+const REMEMBERED: Duration = Duration::from_secs(2);
+
+impl Strangers {
+    fn knows(&self, mnt: u64) -> bool {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known
+            .get(&mnt)
+            .is_some_and(|since| since.elapsed() < REMEMBERED)
+    }
+
+    fn add(&self, mnt: u64) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MAX_STRANGERS {
+            known.clear();
+        }
+        known.insert(mnt, Instant::now());
+    }
 }
 
 /// A container that a process belongs to, before anything is known of it.
@@ -41,8 +73,13 @@ impl Local {
     /// also from the state folders. `None` for a process of the host.
     pub(crate) fn find(&self, pid: u32) -> Option<Found> {
         let membership = Membership::of(self.procfs.path(), pid).ok()?;
-        self.find_by_cgroup(&membership)
-            .or_else(|| self.find_by_process(pid, &membership))
+        self.find_in(pid, &membership)
+    }
+
+    /// The same, for who has read the cgroups of the process already.
+    pub(crate) fn find_in(&self, pid: u32, membership: &Membership) -> Option<Found> {
+        self.find_by_cgroup(membership)
+            .or_else(|| self.find_by_process(pid, membership))
     }
 
     fn find_by_cgroup(&self, membership: &Membership) -> Option<Found> {
@@ -60,11 +97,11 @@ impl Local {
                     id: found.id.to_owned(),
                     runtime: found.runtime,
                     cgroup_path: own_is_unified(found.path),
-                    dir: self.dir(found.id),
+                    dir: self.dir_of(found.id, found.path),
                 });
             }
-            let named =
-                cgroup::name_candidates(path).find_map(|(name, own)| Some((self.dir(name)?, own)));
+            let named = cgroup::name_candidates(path)
+                .find_map(|(name, own)| Some((self.dir_of(name, own)?, own)));
             if let Some((dir, own)) = named {
                 return Some(Found {
                     id: dir.id.clone(),
@@ -79,7 +116,8 @@ impl Local {
 
     /// A container whose cgroup is not named after it: its state names the cgroup or the process.
     fn find_by_process(&self, pid: u32, membership: &Membership) -> Option<Found> {
-        if self.procfs.shares_with_host(pid, "mnt") {
+        let mnt = self.procfs.namespace(pid, "mnt")?;
+        if Some(mnt) == self.procfs.host_namespace("mnt") || self.strangers.knows(mnt) {
             return None;
         }
         for dir in self.roots.iter().flat_map(StateRoot::list) {
@@ -99,17 +137,22 @@ impl Local {
                 });
             }
         }
+        self.strangers.add(mnt);
         None
     }
 
-    pub(crate) fn dir(&self, id: &str) -> Option<StateDir> {
-        self.roots.iter().find_map(|root| root.find(id))
+    /// The state folder of the container in a cgroup. A cgroup that is merely named after a
+    /// container, as any user may make one, is not it.
+    fn dir_of(&self, id: &str, cgroup: &str) -> Option<StateDir> {
+        let dir = self.roots.iter().find_map(|root| root.find(id))?;
+        let own = dir.cgroups(&self.diagnostics);
+        (own.is_empty() || own.iter().any(|path| path.ends_with(cgroup))).then_some(dir)
     }
 
     /// Every state folder; a container that several roots know is listed once.
     pub(crate) fn dirs(&self) -> Vec<StateDir> {
         let mut out: Vec<StateDir> = Vec::new();
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         for dir in self.roots.iter().flat_map(StateRoot::list) {
             if seen.insert(dir.id.clone()) {
                 out.push(dir);
@@ -125,9 +168,10 @@ impl Local {
             .as_ref()
             .and_then(|d| d.describe(&self.diagnostics));
         let mut out = match described {
-            Some(described) => self.from_dir(described),
+            Some(described) => self.of_engine(described),
             None => Workload {
                 id: found.id.as_str().into(),
+                mounts: self.procfs.mounts(pid),
                 ..Workload::default()
             },
         };
@@ -141,18 +185,37 @@ impl Local {
             engine::apply_docker(&self.docker_roots, &self.diagnostics, &mut out);
         }
         if out.pid == 0 || !self.procfs.is_alive(out.pid) {
-            out.pid = pid;
+            out.pid = self.first_process(&found.cgroup_path).unwrap_or(pid);
         }
         out.cgroup_path.clone_from(&found.cgroup_path);
         self.complete(&mut out);
         out
     }
 
+    /// The oldest process of a cgroup: a container's first one, as far as can be told.
+    fn first_process(&self, cgroup_path: &str) -> Option<u32> {
+        const MAX_PROCESSES: usize = 4096;
+        let folder = self
+            .cgroup_mount
+            .as_ref()?
+            .join(cgroup_path.strip_prefix('/')?);
+        if cgroup_path.split('/').any(|part| part == "..") {
+            return None;
+        }
+        let text = read::proc_text(&folder.join("cgroup.procs")).ok()?;
+        let pids = text
+            .lines()
+            .take(MAX_PROCESSES)
+            .filter_map(|l| l.parse().ok());
+        pids.filter(|pid| *pid != 0)
+            .min_by_key(|pid| self.procfs.stat(*pid).map_or(i64::MAX, |s| s.start_ticks))
+    }
+
     /// A container as its state folder shows it, for the listing.
     pub(crate) fn describe_dir(&self, dir: &StateDir) -> Option<Workload> {
         let described = dir.describe(&self.diagnostics)?;
         let pid = described.workload.pid;
-        let mut out = self.from_dir(described);
+        let mut out = self.of_engine(described);
         if out.runtime == "docker" {
             engine::apply_docker(&self.docker_roots, &self.diagnostics, &mut out);
         }
@@ -170,7 +233,8 @@ impl Local {
         Some(out)
     }
 
-    fn from_dir(&self, described: Described) -> Workload {
+    /// A state folder's facts and, for Podman, those of its storage.
+    fn of_engine(&self, described: Described) -> Workload {
         let mut out = described.workload;
         if let Some(bundle) = &described.bundle {
             engine::apply_podman(bundle, &self.diagnostics, &mut out);

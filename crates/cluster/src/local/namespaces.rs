@@ -16,7 +16,7 @@ impl Local {
     /// Containers with a process outside of every mount namespace in `known`.
     pub(crate) fn scan_namespaces(&self, known: &HashSet<u64>) -> Vec<Workload> {
         let (Some(host_mnt), Some(host_root)) =
-            (self.procfs.namespace(1, "mnt"), self.procfs.root_of(1))
+            (self.procfs.host_namespace("mnt"), self.procfs.host_root())
         else {
             return Vec::new();
         };
@@ -41,7 +41,11 @@ impl Local {
             {
                 continue;
             }
-            let Some(stat) = self.procfs.stat(pid).filter(|s| s.state != 'Z') else {
+            let Some(stat) = self
+                .procfs
+                .stat(pid)
+                .filter(|s| s.state != 'Z' && !s.kernel_thread)
+            else {
                 continue;
             };
             let first = oldest.entry(mnt).or_insert((stat.start_ticks, pid));

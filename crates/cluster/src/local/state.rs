@@ -133,6 +133,22 @@ impl StateDir {
             .find_map(|f| fs::metadata(self.path.join(f)).ok()?.modified().ok())
     }
 
+    /// Paths that end with the container's cgroup, if the state names them.
+    pub(crate) fn cgroups(&self, diagnostics: &Diagnostics) -> Vec<String> {
+        if let Some(state) = load(&self.path.join("state.json"), diagnostics) {
+            return json::map(&state, "/cgroup_paths").into_values().collect();
+        }
+        let status = load(&self.path.join("status"), diagnostics);
+        let path = status
+            .map(|s| json::text(&s, "/cgroup-path"))
+            .unwrap_or_default();
+        if path.is_empty() {
+            Vec::new()
+        } else {
+            vec![path]
+        }
+    }
+
     /// What the folder and its bundle tell. Nothing if it vanished while being read.
     pub(crate) fn describe(&self, diagnostics: &Diagnostics) -> Option<Described> {
         let mut out = Described::new(&self.id, self.runtime);

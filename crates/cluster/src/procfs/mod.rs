@@ -3,7 +3,7 @@
 pub(crate) mod net;
 
 use crate::read;
-use rampart_model::Timestamp;
+use rampart_model::{Timestamp, workload::Mount};
 use std::{
     fs, io,
     os::unix::fs::MetadataExt,
@@ -12,6 +12,12 @@ use std::{
 
 /// Clock ticks a second in `/proc/PID/stat`: a constant of the kernel's user interface.
 const TICKS: i64 = 100;
+
+/// The kernel's flag of its own threads.
+const PF_KTHREAD: u32 = 0x0020_0000;
+const MAX_MOUNTS: usize = 1024;
+/// init, and the parent of the kernel's threads.
+const HOST_PIDS: [u32; 2] = [1, 2];
 
 /// A mounted procfs: `/proc`, or the host's as seen from a container.
 #[derive(Clone, Debug)]
@@ -57,7 +63,10 @@ impl Procfs {
             return Timestamp::UNKNOWN;
         };
         match self.boot_time() {
-            Some(boot) => Timestamp::from_ms(boot * 1000 + stat.start_ticks * 1000 / TICKS),
+            Some(boot) => {
+                let after = stat.start_ticks.saturating_mul(1000) / TICKS;
+                Timestamp::from_ms(boot.saturating_mul(1000).saturating_add(after))
+            }
             None => Timestamp::UNKNOWN,
         }
     }
@@ -78,16 +87,42 @@ impl Procfs {
             .map(|m| m.ino())
     }
 
-    /// Whether a process shares a namespace with the host's init; false if that cannot be told.
+    /// A namespace of the host: init's; where init may not be looked at, that of the kernel's
+    /// threads, which never leave it; else our own.
+    pub(crate) fn host_namespace(&self, kind: &str) -> Option<u64> {
+        HOST_PIDS
+            .iter()
+            .find_map(|pid| self.namespace(*pid, kind))
+            .or_else(|| {
+                fs::metadata(self.root.join("self/ns").join(kind))
+                    .ok()
+                    .map(|m| m.ino())
+            })
+    }
+
+    /// Whether a process shares a namespace with the host; false if that cannot be told.
     pub(crate) fn shares_with_host(&self, pid: u32, kind: &str) -> bool {
         let own = self.namespace(pid, kind);
-        own.is_some() && own == self.namespace(1, kind)
+        own.is_some() && own == self.host_namespace(kind)
     }
 
     /// Device and inode of a process's root folder.
     pub(crate) fn root_of(&self, pid: u32) -> Option<(u64, u64)> {
-        let meta = fs::metadata(self.of(pid).join("root/")).ok()?;
-        Some((meta.dev(), meta.ino()))
+        root_at(&self.of(pid))
+    }
+
+    pub(crate) fn host_root(&self) -> Option<(u64, u64)> {
+        self.root_of(1).or_else(|| root_at(&self.root.join("self")))
+    }
+
+    /// Folders and files mounted into a process's root from file systems on disk: their path on
+    /// their own file system, which on most hosts is their path on the host.
+    pub(crate) fn mounts(&self, pid: u32) -> Vec<Mount> {
+        let text = read::proc_text(&self.of(pid).join("mountinfo")).unwrap_or_default();
+        text.lines()
+            .filter_map(parse_mount)
+            .take(MAX_MOUNTS)
+            .collect()
     }
 
     /// Effective uid in the host's eyes.
@@ -98,12 +133,45 @@ impl Procfs {
     }
 }
 
+/// `id parent major:minor root mount-point options … - type source super-options`.
+fn parse_mount(line: &str) -> Option<Mount> {
+    let (mount, filesystem) = line.split_once(" - ")?;
+    let fields: Vec<&str> = mount.split(' ').collect();
+    let (source, destination, options) = (fields.get(3)?, fields.get(4)?, fields.get(5)?);
+    let on_disk = filesystem.split(' ').nth(1)?.starts_with('/');
+    (on_disk && *destination != "/").then(|| Mount {
+        source: unescape(source),
+        destination: unescape(destination),
+        read_only: options.split(',').any(|o| o == "ro"),
+    })
+}
+
+/// The kernel writes space, tab, newline and backslash as three octal digits.
+fn unescape(text: &str) -> String {
+    let pairs = [
+        ("\\040", " "),
+        ("\\011", "\t"),
+        ("\\012", "\n"),
+        ("\\134", "\\"),
+    ];
+    pairs
+        .iter()
+        .fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
+}
+
+fn root_at(process: &Path) -> Option<(u64, u64)> {
+    let meta = fs::metadata(process.join("root/")).ok()?;
+    Some((meta.dev(), meta.ino()))
+}
+
 /// The fields used of `/proc/PID/stat`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stat {
     pub(crate) state: char,
     pub(crate) ppid: u32,
     pub(crate) start_ticks: i64,
+    /// It has no program: some, such as kdevtmpfs, have a root of their own all the same.
+    pub(crate) kernel_thread: bool,
 }
 
 impl Stat {
@@ -113,11 +181,13 @@ impl Stat {
         let mut fields = rest.split_whitespace();
         let state = fields.next()?.chars().next()?;
         let ppid = fields.next()?.parse().ok()?;
-        let start_ticks = fields.nth(17)?.parse().ok()?;
+        let flags: u32 = fields.nth(4)?.parse().ok()?;
+        let start_ticks = fields.nth(12)?.parse().ok()?;
         Some(Self {
             state,
             ppid,
             start_ticks,
+            kernel_thread: flags & PF_KTHREAD != 0,
         })
     }
 }
@@ -133,10 +203,32 @@ mod tests {
             state: 'S',
             ppid: 3,
             start_ticks: 4242,
+            kernel_thread: false,
         };
         assert_eq!(Stat::parse(line), Some(expected));
+        let thread = line.replace(" -1 4 1 ", " -1 2129984 1 ");
+        assert!(Stat::parse(&thread).is_some_and(|s| s.kernel_thread));
         assert_eq!(Stat::parse("7 (a"), None);
         assert_eq!(Stat::parse("7 (a) S 1"), None);
+    }
+
+    #[test]
+    fn mounts_from_disk() {
+        let line = "77 70 8:1 /srv/a\\040b /data ro,relatime master:1 - ext4 /dev/sda1 rw";
+        let mount = parse_mount(line).expect("mount");
+        assert_eq!(
+            (mount.source.as_str(), mount.destination.as_str()),
+            ("/srv/a b", "/data")
+        );
+        assert!(mount.read_only);
+        for other in [
+            "77 70 0:5 / /proc rw - proc proc rw",
+            "77 70 8:1 /x / rw - ext4 /dev/sda1 rw",
+            "short",
+            "a b - c",
+        ] {
+            assert_eq!(parse_mount(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -110,7 +110,8 @@ impl Link {
         let mut pause = FIRST_PAUSE;
         let mut reported = false;
         loop {
-            if !self.path.exists() && !(self.required && !reported) {
+            // A socket that was named and is not there is reported once.
+            if (reported || !self.required) && !self.path.exists() {
                 tokio::time::sleep(LOOK).await;
                 continue;
             }

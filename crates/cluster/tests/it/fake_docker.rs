@@ -40,7 +40,11 @@ impl Fake {
                 thread::spawn(move || answer(stream, &routes, &kept));
             }
         });
-        Self { path: path.to_owned(), stop, streams }
+        Self {
+            path: path.to_owned(),
+            stop,
+            streams,
+        }
     }
 
     /// Writes to every open event stream.
@@ -68,7 +72,12 @@ fn answer(mut stream: UnixStream, routes: &Routes, kept: &Mutex<Vec<UnixStream>>
     if reader.read_line(&mut line).is_err() {
         return;
     }
-    let path = line.split(' ').nth(1).unwrap_or("").trim_start_matches("/v1.40").to_owned();
+    let path = line
+        .split(' ')
+        .nth(1)
+        .unwrap_or("")
+        .trim_start_matches("/v1.40")
+        .to_owned();
     while reader.read_line(&mut line).is_ok_and(|n| n > 2) {}
     if path.starts_with("/events") {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
@@ -79,7 +88,11 @@ fn answer(mut stream: UnixStream, routes: &Routes, kept: &Mutex<Vec<UnixStream>>
         Some((_, body)) => ("200 OK", body.as_str()),
         None => ("404 Not Found", "{\"message\":\"no such thing\"}"),
     };
-    let _ = write!(stream, "HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    let _ = write!(
+        stream,
+        "HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
 }
 
 fn inspect(id: &str, name: &str) -> String {
@@ -93,11 +106,19 @@ fn inspect(id: &str, name: &str) -> String {
 fn routes() -> Routes {
     vec![
         ("/version", r#"{"Version":"99.1"}"#.to_owned()),
-        ("/containers/json", format!(r#"[{{"Id":"{ID}","State":"running"}},{{"Id":"bad","State":"running"}},{{"Id":"../x","State":"running"}},7,{{}}]"#)),
+        (
+            "/containers/json",
+            format!(
+                r#"[{{"Id":"{ID}","State":"running"}},{{"Id":"bad","State":"running"}},{{"Id":"../x","State":"running"}},7,{{}}]"#
+            ),
+        ),
         ("/containers/3f1c", inspect(ID, "web")),
         ("/containers/bad/json", "{\"Id\": \"bad".to_owned()),
         ("/containers/late/json", inspect("late", "late")),
-        ("/images/sha256:11/json", r#"{"RepoDigests":["nginx@sha256:22"]}"#.to_owned()),
+        (
+            "/images/sha256:11/json",
+            r#"{"RepoDigests":["nginx@sha256:22"]}"#.to_owned(),
+        ),
     ]
 }
 
@@ -109,8 +130,19 @@ async fn listing_events_and_malformed_answers() {
     let mut follower = Follower::start(config(&[(Docker, &socket)]));
     assert_eq!(follower.found(Docker).await, "99.1");
     let w = follower.container("web", |w| w.running).await;
-    assert_eq!((w.image.as_str(), w.image_digest.as_str(), w.service.as_str()), ("nginx:1", "sha256:22", "front"));
-    assert!(follower.discovery.stats().skipped >= 1, "the malformed container was not counted");
+    assert_eq!(
+        (
+            w.image.as_str(),
+            w.image_digest.as_str(),
+            w.service.as_str()
+        ),
+        ("nginx:1", "sha256:22", "front")
+    );
+    let counted = || follower.discovery.stats().skipped >= 1;
+    assert!(
+        rampart_testkit::wait_until(crate::follow::DEADLINE, counted),
+        "the malformed container was not counted"
+    );
 
     fake.emit("this is no JSON");
     fake.emit(r#"{"Type":"container","Action":"start","Actor":{"ID":"late"}}"#);
@@ -138,7 +170,12 @@ async fn a_socket_that_dies_and_returns_is_dialled_again() {
     drop(fake);
     follower.lost(Docker).await;
     // Its containers stay: their processes still run.
-    assert!(follower.discovery.workload(&ID.into()).is_some_and(|w| w.running));
+    assert!(
+        follower
+            .discovery
+            .workload(&ID.into())
+            .is_some_and(|w| w.running)
+    );
     let _fake = Fake::start(&socket, routes());
     follower.found(Docker).await;
 }

@@ -14,8 +14,10 @@ pub(crate) struct Follower {
 
 /// Explicit sockets only, so that tests do not see each other's daemons.
 pub(crate) fn config(sockets: &[(RuntimeKind, &Path)]) -> Config {
-    let sockets =
-        sockets.iter().map(|(runtime, path)| Socket { runtime: *runtime, path: (*path).to_owned() });
+    let sockets = sockets.iter().map(|(runtime, path)| Socket {
+        runtime: *runtime,
+        path: (*path).to_owned(),
+    });
     Config {
         sockets: Some(sockets.collect()),
         poll: Duration::from_millis(500),
@@ -27,11 +29,18 @@ pub(crate) fn config(sockets: &[(RuntimeKind, &Path)]) -> Config {
 impl Follower {
     pub(crate) fn start(config: Config) -> Self {
         let (discovery, receiver) = Discovery::start(config).expect("discovery");
-        Self { discovery, receiver }
+        Self {
+            discovery,
+            receiver,
+        }
     }
 
     /// The first change for which `pick` gives something.
-    pub(crate) async fn wait<T>(&mut self, what: &str, mut pick: impl FnMut(&Change) -> Option<T>) -> T {
+    pub(crate) async fn wait<T>(
+        &mut self,
+        what: &str,
+        mut pick: impl FnMut(&Change) -> Option<T>,
+    ) -> T {
         let mut seen = Vec::new();
         let found = timeout(DEADLINE, async {
             while let Some(change) = self.receiver.recv().await {
@@ -44,12 +53,19 @@ impl Follower {
         });
         match found.await {
             Ok(Some(found)) => found,
-            _ => panic!("{what} never came; {:?}; came: {seen:#?}", self.discovery.stats()),
+            _ => panic!(
+                "{what} never came; {:?}; came: {seen:#?}",
+                self.discovery.stats()
+            ),
         }
     }
 
     /// The container named so, once it satisfies `complete`.
-    pub(crate) async fn container(&mut self, name: &str, complete: impl Fn(&Workload) -> bool) -> Workload {
+    pub(crate) async fn container(
+        &mut self,
+        name: &str,
+        complete: impl Fn(&Workload) -> bool,
+    ) -> Workload {
         self.wait(&format!("container {name}"), |change| match change {
             Change::Added(w) | Change::Updated(w) if w.name == name && complete(w) => {
                 Some(w.as_ref().clone())
@@ -62,7 +78,11 @@ impl Follower {
     /// The exit code of a container, once it is removed.
     pub(crate) async fn removed(&mut self, id: &str) -> i32 {
         self.wait(&format!("removal of {id}"), |change| match change {
-            Change::Removed { id: removed, exit_code, .. } if removed.as_str() == id => Some(*exit_code),
+            Change::Removed {
+                id: removed,
+                exit_code,
+                ..
+            } if removed.as_str() == id => Some(*exit_code),
             _ => None,
         })
         .await
@@ -70,7 +90,9 @@ impl Follower {
 
     pub(crate) async fn found(&mut self, kind: RuntimeKind) -> String {
         self.wait(&format!("runtime {kind}"), |change| match change {
-            Change::RuntimeFound { runtime, version, .. } if *runtime == kind => Some(version.clone()),
+            Change::RuntimeFound {
+                runtime, version, ..
+            } if *runtime == kind => Some(version.clone()),
             _ => None,
         })
         .await
@@ -89,7 +111,12 @@ fn summary(change: &Change) -> String {
     match change {
         Change::Added(w) | Change::Updated(w) => format!(
             "{} {} runtime={} image={} pid={} pod={:?}",
-            w.id.short(), w.name, w.runtime, w.image, w.pid, w.pod
+            w.id.short(),
+            w.name,
+            w.runtime,
+            w.image,
+            w.pid,
+            w.pod
         ),
         other => format!("{other:?}"),
     }

@@ -5,7 +5,7 @@ use rampart_cluster::{Config, Discovery, EXIT_UNKNOWN};
 use rampart_testkit::{Bridge, Rootfs, RuncContainer, require, unique_name, wait_for, wait_until};
 use std::{
     fs,
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -32,7 +32,10 @@ async fn plain_container_is_described_and_its_end_noticed() {
         .expect("container");
 
     let w = follower.container(&name, |w| w.running).await;
-    assert_eq!((w.id.as_str(), w.pid, w.runtime.as_str()), (name.as_str(), container.pid(), "runc"));
+    assert_eq!(
+        (w.id.as_str(), w.pid, w.runtime.as_str()),
+        (name.as_str(), container.pid(), "runc")
+    );
     assert_eq!((w.service.as_str(), w.domain.as_str()), ("web", "shop"));
     assert_eq!((w.node.as_str(), w.node_name.as_str()), ("node-1", "node"));
     assert_eq!(w.image, rootfs.path().to_string_lossy());
@@ -42,15 +45,25 @@ async fn plain_container_is_described_and_its_end_noticed() {
     assert!(w.env.contains(&"A=1".to_owned()));
     assert!(w.run_as_root && !w.privileged && !w.host_network && !w.host_pid && !w.sandbox);
     assert!(w.created_at.is_known() && w.started_at.is_known());
-    let mount = w.mounts.iter().find(|m| m.destination == "/data").expect("mount");
+    let mount = w
+        .mounts
+        .iter()
+        .find(|m| m.destination == "/data")
+        .expect("mount");
     assert!(mount.read_only && mount.source == dir.path().to_string_lossy());
     let eth0 = &w.interfaces["eth0"];
     let v4 = eth0.iter().find(|a| a.ip.is_ipv4()).expect("address");
-    assert_eq!((v4.ip, v4.prefix, v4.gateway), (netns.address().into(), 24, Some(bridge.gateway().into())));
+    assert_eq!(
+        (v4.ip, v4.prefix, v4.gateway),
+        (netns.address().into(), 24, Some(bridge.gateway().into()))
+    );
 
     container.kill("KILL").expect("kill");
     assert_eq!(follower.removed(&name).await, EXIT_UNKNOWN);
-    let last = follower.discovery.workload(&name.as_str().into()).expect("remembered");
+    let last = follower
+        .discovery
+        .workload(&name.as_str().into())
+        .expect("remembered");
     assert!(!last.running && last.finished_at.is_known());
 }
 
@@ -61,15 +74,21 @@ async fn containers_that_already_run_are_found() {
     }
     let dir = tempfile::tempdir().expect("temporary folder");
     let rootfs = Rootfs::busybox(dir.path()).expect("rootfs");
-    let default = RuncContainer::builder(&rootfs).user(1000, 1000).run().expect("container");
+    let default = RuncContainer::builder(&rootfs)
+        .user(1000, 1000)
+        .run()
+        .expect("container");
     let state = tempfile::tempdir().expect("temporary folder");
     let elsewhere = RuncContainer::builder(&rootfs)
         .state_root(state.path())
-        .cgroup_path(&format!("/{}/nested", unique_name("own")))
+        .cgroup_path(&format!("/{}", unique_name("own")))
         .host_network()
         .run()
         .expect("container");
-    let roots = Config { state_roots: vec![state.path().to_owned()], ..config(&[]) };
+    let roots = Config {
+        state_roots: vec![state.path().to_owned()],
+        ..config(&[])
+    };
     let mut follower = Follower::start(roots);
     let first = follower.container(default.id(), |w| w.running).await;
     assert!(!first.run_as_root && !first.host_network && first.interfaces.is_empty());
@@ -78,11 +97,11 @@ async fn containers_that_already_run_are_found() {
         None => follower.container(elsewhere.id(), |w| w.running).await,
     };
     assert!(second.host_network && second.network_mode == "host" && second.interfaces.is_empty());
-    assert!(second.cgroup_path.ends_with("/nested") && second.cgroup_id == cgroup_inode(&second));
+    assert!(second.cgroup_path.starts_with("/own-") && second.cgroup_id == cgroup_inode(&second));
 }
 
-/// Nothing but the look-up may tell: the listing is an hour away, and the answer must be complete
-/// at the moment a permission event holds the first exec.
+/// The listing is an hour away, and the answer must be complete at the moment a permission event
+/// holds the first exec.
 #[tokio::test(flavor = "multi_thread")]
 async fn containers_of_under_100_ms_have_their_metadata_at_the_first_exec() {
     if !require("containers_of_under_100_ms", &["runc", "busybox"]) {
@@ -90,7 +109,10 @@ async fn containers_of_under_100_ms_have_their_metadata_at_the_first_exec() {
     }
     let dir = tempfile::tempdir().expect("temporary folder");
     let rootfs = Rootfs::busybox(dir.path()).expect("rootfs");
-    let hour = Config { poll: Duration::from_secs(3600), ..config(&[]) };
+    let hour = Config {
+        poll: Duration::from_secs(3600),
+        ..config(&[])
+    };
     let (discovery, _changes) = Discovery::start(hour).expect("discovery");
     let mut slowest = Duration::ZERO;
     for round in 0..20 {
@@ -105,7 +127,10 @@ async fn containers_of_under_100_ms_have_their_metadata_at_the_first_exec() {
         slowest = slowest.max(begin.elapsed());
         let found = found.unwrap_or_else(|| panic!("round {round}: nothing found"));
         assert_eq!(found.id.as_str(), container.id());
-        assert_eq!((found.service.as_str(), found.domain.as_str()), ("flash", "shop"));
+        assert_eq!(
+            (found.service.as_str(), found.domain.as_str()),
+            ("flash", "shop")
+        );
         assert!(found.cgroup_id != 0 && found.image == rootfs.path().to_string_lossy());
         container.start().expect("start");
         assert!(container.wait_stopped(DEADLINE));
@@ -114,7 +139,6 @@ async fn containers_of_under_100_ms_have_their_metadata_at_the_first_exec() {
         let late = discovery.lookup_cgroup(id, 0).expect("known after its end");
         assert_eq!(late.service, "flash");
     }
-    println!("slowest of 20 look-ups: {slowest:?}");
     assert!(slowest < Duration::from_millis(100), "{slowest:?}");
 }
 
@@ -128,7 +152,10 @@ async fn short_containers_are_noticed_without_a_lookup() {
     let rootfs = Rootfs::busybox(dir.path()).expect("rootfs");
     // So that runc's folder of states is there to be watched.
     let keeper = RuncContainer::builder(&rootfs).run().expect("container");
-    let hour = Config { poll: Duration::from_secs(3600), ..config(&[]) };
+    let hour = Config {
+        poll: Duration::from_secs(3600),
+        ..config(&[])
+    };
     let mut follower = Follower::start(hour);
     follower.container(keeper.id(), |w| w.running).await;
     for _ in 0..5 {
@@ -139,7 +166,9 @@ async fn short_containers_are_noticed_without_a_lookup() {
             .run()
             .expect("container");
         drop(container);
-        let seen = follower.container(&name, |w| w.image.contains("/tmp")).await;
+        let seen = follower
+            .container(&name, |w| w.image.contains("/tmp"))
+            .await;
         assert!(seen.cgroup_id != 0, "{seen:?}");
     }
 }
@@ -152,6 +181,16 @@ async fn host_processes_are_no_containers() {
     assert_eq!(discovery.lookup_pid(u32::MAX), None);
 }
 
+/// A process that does not outlive its test.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// No runtime knows it, no state folder, no cgroup: a mount namespace and a root of its own.
 #[tokio::test(flavor = "multi_thread")]
 async fn namespaces_alone_make_a_container() {
@@ -160,13 +199,21 @@ async fn namespaces_alone_make_a_container() {
     }
     let dir = tempfile::tempdir().expect("temporary folder");
     let rootfs = Rootfs::busybox(dir.path()).expect("rootfs");
-    let mut child = Command::new("unshare")
+    let child = Command::new("unshare")
         .args(["--mount", "--pid", "--net", "--fork", "--kill-child"])
-        .args(["chroot", &rootfs.path().to_string_lossy(), "/bin/sleep", "3600"])
+        .args([
+            "chroot",
+            &rootfs.path().to_string_lossy(),
+            "/bin/sleep",
+            "3600",
+        ])
         .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
         .spawn()
+        .map(Ended)
         .expect("unshare");
-    let unshare = child.id();
+    let unshare = child.0.id();
     let inner = wait_for(DEADLINE, || {
         let path = format!("/proc/{unshare}/task/{unshare}/children");
         let inner: u32 = fs::read_to_string(path).ok()?.trim().parse().ok()?;
@@ -174,14 +221,18 @@ async fn namespaces_alone_make_a_container() {
         exe.ends_with("busybox").then_some(inner)
     })
     .expect("inner process");
-    let (discovery, _changes) =
-        Discovery::start(Config { scan_namespaces: true, ..config(&[]) }).expect("discovery");
-    let found = wait_for(DEADLINE, || discovery.workloads().into_iter().find(|w| w.pid == inner));
+    let (discovery, _changes) = Discovery::start(Config {
+        scan_namespaces: true,
+        ..config(&[])
+    })
+    .expect("discovery");
+    let found = wait_for(DEADLINE, || {
+        discovery.workloads().into_iter().find(|w| w.pid == inner)
+    });
     let found = found.unwrap_or_else(|| panic!("not found: {:?}", discovery.workloads()));
     assert!(found.id.as_str().starts_with("mnt-") && found.runtime == "unknown");
     assert!(found.run_as_root && !found.host_network && !found.host_pid);
-    child.kill().expect("kill");
-    child.wait().expect("wait");
+    drop(child);
     let gone = || discovery.workloads().iter().all(|w| w.pid != inner);
     assert!(wait_until(DEADLINE, gone));
 }

@@ -3,7 +3,7 @@
 use super::learning::{self, Learnt};
 use crate::{
     App,
-    app::{Draft, State, activity, group, key, name},
+    app::{Draft, State, activity, cut, group, key, name},
 };
 use rampart_model::{
     GroupName, LogLevel, LogRecord, Node, NodeId, Report, Timestamp, Workload, WorkloadId,
@@ -58,7 +58,13 @@ pub(super) struct Batch<'a> {
 
 impl<'a> Batch<'a> {
     pub(super) fn new(state: &'a State, node: &'a NodeId, now: Timestamp) -> Self {
-        Self { state, node, now, draft: Draft::default(), outcome: Outcome::default() }
+        Self {
+            state,
+            node,
+            now,
+            draft: Draft::default(),
+            outcome: Outcome::default(),
+        }
     }
 
     pub(super) fn finish(self) -> (Draft, Outcome) {
@@ -69,16 +75,37 @@ impl<'a> Batch<'a> {
         match report {
             Report::Node(node) => self.node(node),
             Report::Workload(workload) => self.workload(workload),
-            Report::Stopped { workload, at, exit_code } => self.stopped(workload, *at, *exit_code),
+            Report::Stopped {
+                workload,
+                at,
+                exit_code,
+            } => self.stopped(workload, *at, *exit_code),
             Report::Inventory(running) => self.inventory(running),
-            Report::LearnedProcess { group, name, path, user: _ } => {
-                let learnt = self.ensure(group)
-                    .then(|| learning::process(self.state, &mut self.draft, group, name, path, self.now));
+            Report::LearnedProcess {
+                group,
+                name,
+                path,
+                user: _,
+            } => {
+                let learnt = self.ensure(group).then(|| {
+                    learning::process(self.state, &mut self.draft, group, name, path, self.now)
+                });
                 self.learnt(group, learnt);
             }
-            Report::LearnedFile { group, filter, behavior, application } => {
+            Report::LearnedFile {
+                group,
+                filter,
+                behavior,
+                application,
+            } => {
                 let learnt = learning::file(
-                    self.state, &mut self.draft, group, filter, *behavior, application, self.now,
+                    self.state,
+                    &mut self.draft,
+                    group,
+                    filter,
+                    *behavior,
+                    application,
+                    self.now,
                 );
                 self.learnt(group, Some(learnt));
             }
@@ -88,8 +115,15 @@ impl<'a> Batch<'a> {
     }
 
     fn node(&mut self, reported: &Node) {
-        let known = self.state.nodes.get(self.node).map(|entry| entry.node.clone());
-        let joined_at = known.as_ref().map(|n| n.joined_at).filter(|at| at.is_known());
+        let known = self
+            .state
+            .nodes
+            .get(self.node)
+            .map(|entry| entry.node.clone());
+        let joined_at = known
+            .as_ref()
+            .map(|n| n.joined_at)
+            .filter(|at| at.is_known());
         let node = Node {
             id: self.node.clone(),
             joined_at: joined_at.unwrap_or(self.now),
@@ -103,7 +137,10 @@ impl<'a> Batch<'a> {
                 name: name::ENFORCER_JOIN,
                 category: "ENFORCER",
                 level: LogLevel::Info,
-                message: format!("enforcer on {} joined, prevention tier {}", node.name, node.tier),
+                message: format!(
+                    "enforcer on {} joined, prevention tier {}",
+                    node.name, node.tier
+                ),
                 node_name: node.name.clone(),
                 workload: None,
             });
@@ -116,12 +153,21 @@ impl<'a> Batch<'a> {
             return;
         }
         let before = self.draft.workload(self.state, &reported.id).cloned();
-        let mut workload = Workload { node: self.node.clone(), ..reported.clone() };
+        let mut workload = bounded(Workload {
+            node: self.node.clone(),
+            ..reported.clone()
+        });
         if workload.node_name.is_empty() {
             workload.node_name = self.node_name();
         }
         let group = learned_group_of(&workload);
-        group::ensure(self.state, &mut self.draft, &group, &workload.domain, self.now);
+        group::ensure(
+            self.state,
+            &mut self.draft,
+            &group,
+            &workload.domain,
+            self.now,
+        );
         if workload.running && before.as_ref().is_none_or(|b| !b.running) {
             self.started(&workload, &group);
         }
@@ -131,8 +177,14 @@ impl<'a> Batch<'a> {
         let secured = before.as_ref().map_or(Timestamp::UNKNOWN, |b| b.secured_at);
         if workload.secured_at.is_known() && workload.secured_at != secured {
             self.workload_event(
-                &workload, &group, name::CONTAINER_SECURED, workload.secured_at,
-                format!("policy of container {} is in force", workload.display_name()),
+                &workload,
+                &group,
+                name::CONTAINER_SECURED,
+                workload.secured_at,
+                format!(
+                    "policy of container {} is in force",
+                    workload.display_name()
+                ),
             );
         }
         if before.is_none_or(|before| *before != workload) {
@@ -141,18 +193,39 @@ impl<'a> Batch<'a> {
     }
 
     fn started(&mut self, workload: &Workload, group: &GroupName) {
-        let message = format!("container {} started, image {}", workload.display_name(), workload.image);
-        self.workload_event(workload, group, name::CONTAINER_START, workload.started_at, message);
+        let message = format!(
+            "container {} started, image {}",
+            workload.display_name(),
+            workload.image
+        );
+        self.workload_event(
+            workload,
+            group,
+            name::CONTAINER_START,
+            workload.started_at,
+            message,
+        );
     }
 
     fn ended(&mut self, workload: &Workload, group: &GroupName) {
-        let message =
-            format!("container {} stopped, exit code {}", workload.display_name(), workload.exit_code);
-        self.workload_event(workload, group, name::CONTAINER_STOP, workload.finished_at, message);
+        let message = format!(
+            "container {} stopped, exit code {}",
+            workload.display_name(),
+            workload.exit_code
+        );
+        self.workload_event(
+            workload,
+            group,
+            name::CONTAINER_STOP,
+            workload.finished_at,
+            message,
+        );
     }
 
     fn stopped(&mut self, id: &WorkloadId, at: Timestamp, exit_code: i32) {
-        let Some(known) = self.draft.workload(self.state, id) else { return };
+        let Some(known) = self.draft.workload(self.state, id) else {
+            return;
+        };
         if !known.running || known.node != *self.node {
             return;
         }
@@ -169,7 +242,11 @@ impl<'a> Batch<'a> {
     /// Workloads of the node that are not listed have stopped while nobody looked.
     fn inventory(&mut self, running: &[WorkloadId]) {
         let running: HashSet<&WorkloadId> = running.iter().collect();
-        let ids = self.state.workloads.keys().chain(self.draft.workloads.keys());
+        let ids = self
+            .state
+            .workloads
+            .keys()
+            .chain(self.draft.workloads.keys());
         let gone: HashSet<WorkloadId> = ids
             .filter(|id| !running.contains(id))
             .filter(|id| {
@@ -188,7 +265,13 @@ impl<'a> Batch<'a> {
         let of_group = |w: &&std::sync::Arc<Workload>| learned_group_of(w) == *name;
         let domain = match self.state.group(name) {
             Some(_) => String::new(),
-            None => self.state.workloads.values().find(of_group).map(|w| w.domain.clone()).unwrap_or_default(),
+            None => self
+                .state
+                .workloads
+                .values()
+                .find(of_group)
+                .map(|w| w.domain.clone())
+                .unwrap_or_default(),
         };
         group::ensure(self.state, &mut self.draft, name, &domain, self.now)
     }
@@ -205,9 +288,14 @@ impl<'a> Batch<'a> {
                 name: name::GROUP_PROFILE_FULL,
                 category: "GROUP",
                 level: LogLevel::Warning,
-                message: format!("the profile of group {group} is full; further behaviour is not learned"),
+                message: format!(
+                    "the profile of group {group} is full; further behaviour is not learned"
+                ),
                 node_name: self.node_name(),
-                workload: Some(WorkloadRef { group: group.clone(), ..WorkloadRef::default() }),
+                workload: Some(WorkloadRef {
+                    group: group.clone(),
+                    ..WorkloadRef::default()
+                }),
             }),
             Some(Learnt::Known) | None => {}
         }
@@ -243,15 +331,63 @@ impl<'a> Batch<'a> {
     fn node_name(&self) -> String {
         match self.draft.nodes.get(self.node) {
             Some(Some(node)) => node.name.clone(),
-            _ => self.state.nodes.get(self.node).map(|e| e.node.name.clone()).unwrap_or_default(),
+            _ => self
+                .state
+                .nodes
+                .get(self.node)
+                .map(|e| e.node.name.clone())
+                .unwrap_or_default(),
         }
     }
+}
+
+/// Lists of a workload, and bytes of one text in them, that are kept.
+const MAX_LIST: usize = 256;
+const MAX_TEXT: usize = 4096;
+
+/// What a container says of itself may be of any length; what is kept of it may not.
+fn bounded(mut workload: Workload) -> Workload {
+    for text in [
+        &mut workload.name,
+        &mut workload.image,
+        &mut workload.image_digest,
+        &mut workload.service,
+        &mut workload.domain,
+        &mut workload.node_name,
+        &mut workload.cgroup_path,
+    ] {
+        shorten(text);
+    }
+    workload.env.truncate(MAX_LIST);
+    workload.env.iter_mut().for_each(shorten);
+    workload.mounts.truncate(MAX_LIST);
+    for mount in &mut workload.mounts {
+        shorten(&mut mount.source);
+        shorten(&mut mount.destination);
+    }
+    workload.ports.truncate(MAX_LIST);
+    let keep = |(name, value): (String, String)| {
+        (
+            cut(&name, MAX_TEXT).to_owned(),
+            cut(&value, MAX_TEXT).to_owned(),
+        )
+    };
+    let labels = std::mem::take(&mut workload.labels);
+    workload.labels = labels.into_iter().take(MAX_LIST).map(keep).collect();
+    workload
+}
+
+fn shorten(text: &mut String) {
+    text.truncate(text.floor_char_boundary(MAX_TEXT));
 }
 
 fn fits(id: &WorkloadId) -> bool {
     let fits = (1..=key::MAX_ID).contains(&id.as_str().len());
     if !fits {
-        tracing::warn!(bytes = id.as_str().len(), "a workload with an id of this length is refused");
+        tracing::warn!(
+            bytes = id.as_str().len(),
+            "a workload with an id of this length is refused"
+        );
     }
     fits
 }

@@ -4,9 +4,11 @@ use crate::{
     App,
     app::{Draft, State},
 };
-use rampart_model::{ConfigSource, FileBehavior, GroupName, NetworkRule, Protocol, RuleId, Timestamp};
-use rampart_policy::{learn, network, order};
+use rampart_model::{
+    ConfigSource, FileBehavior, GroupName, NetworkRule, Protocol, RuleId, Timestamp,
+};
 pub(super) use rampart_policy::learn::Learned as Learnt;
+use rampart_policy::{learn, network, order};
 use std::collections::{HashMap, HashSet};
 
 /// Adds a process to a group's profile, if the group learns.
@@ -18,7 +20,9 @@ pub(super) fn process(
     path: &str,
     now: Timestamp,
 ) -> Learnt {
-    let Some(known) = draft.group(state, group) else { return Learnt::Known };
+    let Some(known) = draft.group(state, group) else {
+        return Learnt::Known;
+    };
     if !App::learns_profile(state, known, now) {
         return Learnt::Known;
     }
@@ -27,7 +31,9 @@ pub(super) fn process(
     if learn::knows_process(&known.profile, name, path) {
         return Learnt::Known;
     }
-    let Some(known) = draft.group_mut(state, group) else { return Learnt::Known };
+    let Some(known) = draft.group_mut(state, group) else {
+        return Learnt::Known;
+    };
     let learnt = learn::process(&mut known.profile, name, path, uuid, now);
     if learnt == Learnt::Added {
         known.updated_at = now;
@@ -45,7 +51,9 @@ pub(super) fn file(
     application: &str,
     now: Timestamp,
 ) -> Learnt {
-    let Some(known) = draft.group(state, group) else { return Learnt::Known };
+    let Some(known) = draft.group(state, group) else {
+        return Learnt::Known;
+    };
     if !App::learns_profile(state, known, now) {
         return Learnt::Known;
     }
@@ -57,7 +65,9 @@ pub(super) fn file(
     if known.files.iter().any(listed) {
         return Learnt::Known;
     }
-    let Some(known) = draft.group_mut(state, group) else { return Learnt::Known };
+    let Some(known) = draft.group_mut(state, group) else {
+        return Learnt::Known;
+    };
     learn::file(&mut known.files, filter, behavior, application, now)
 }
 
@@ -71,11 +81,16 @@ pub(super) struct NetworkLearner<'a> {
 
 impl<'a> NetworkLearner<'a> {
     pub(super) fn new(state: &'a State, now: Timestamp) -> Self {
-        let learned = state.rules.iter().filter(|rule| rule.source == ConfigSource::Learned && !rule.disabled);
+        let learned = state
+            .rules
+            .iter()
+            .filter(|rule| rule.source == ConfigSource::Learned && !rule.disabled);
         Self {
             state,
             now,
-            by_ends: learned.map(|rule| ((rule.from.clone(), rule.to.clone()), rule.id)).collect(),
+            by_ends: learned
+                .map(|rule| ((rule.from.clone(), rule.to.clone()), rule.id))
+                .collect(),
             used: state.rules.iter().map(|rule| rule.id).collect(),
         }
     }
@@ -124,7 +139,10 @@ impl<'a> NetworkLearner<'a> {
         port: u16,
     ) -> bool {
         let drafted = draft.rules.as_ref().map(|rules| &rules.list);
-        let rules = drafted.unwrap_or(&self.state.rules).iter().map(AsRef::<NetworkRule>::as_ref);
+        let rules = drafted
+            .unwrap_or(&self.state.rules)
+            .iter()
+            .map(AsRef::<NetworkRule>::as_ref);
         let ends = (std::slice::from_ref(from), std::slice::from_ref(to));
         network::first_match(rules, ends.0, ends.1, Some(protocol), port, None).is_some()
     }

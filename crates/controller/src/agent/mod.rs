@@ -11,8 +11,13 @@ mod learning;
 mod record;
 mod traffic;
 
-use crate::{App, AppError, app::{activity, key, name}};
-use rampart_model::{Conversation, LogLevel, LogRecord, NodeId, NodeStats, PolicySnapshot, Report, Timestamp};
+use crate::{
+    App, AppError,
+    app::{activity, key, name},
+};
+use rampart_model::{
+    Conversation, LogLevel, LogRecord, NodeId, NodeStats, PolicySnapshot, Report, Timestamp,
+};
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -43,19 +48,59 @@ impl App {
     }
 
     async fn ingest_chunk(&self, node: &NodeId, sorted: Sorted) -> Result<(), AppError> {
-        if !sorted.changes.is_empty() {
-            self.take_changes(node, &sorted.changes).await?;
-        }
+        self.take_or_refuse(node, &sorted.changes).await?;
         if !sorted.conversations.is_empty() {
             self.take_conversations(node, &sorted.conversations).await?;
         }
         if let Some(stats) = sorted.stats {
             self.take_stats(node, stats);
         }
-        let records: Vec<LogRecord> =
-            sorted.records.into_iter().map(|record| self.adopt(node, record)).collect();
+        let records: Vec<LogRecord> = sorted
+            .records
+            .into_iter()
+            .map(|record| self.adopt(node, record))
+            .collect();
         self.note_records(&records);
         self.record(records).await
+    }
+
+    /// Takes changes. What can never be stored, such as a group grown over the store's limit, is
+    /// found by halves and refused by itself, so that it does not hold up the rest for ever.
+    async fn take_or_refuse(&self, node: &NodeId, reports: &[Report]) -> Result<(), AppError> {
+        let mut waiting = vec![reports];
+        while let Some(part) = waiting.pop() {
+            if part.is_empty() {
+                continue;
+            }
+            match self.take_changes(node, part).await {
+                Err(AppError::Invalid { what }) if part.len() == 1 => {
+                    self.refuse(node, &what).await?;
+                }
+                Err(AppError::Invalid { .. }) => {
+                    let (first, second) = part.split_at(part.len() / 2);
+                    waiting.extend([second, first]);
+                }
+                other => other?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps that a report was refused, once an hour and reason.
+    async fn refuse(&self, node: &NodeId, what: &str) -> Result<(), AppError> {
+        tracing::error!(%node, what, "a report was refused");
+        let message = format!("a report of the enforcer was refused: {what}");
+        let mut record = activity(
+            self,
+            name::REPORT_REFUSED,
+            "ENFORCER",
+            LogLevel::Error,
+            message,
+        );
+        let hour = self.now().secs() / 3600;
+        record.uid = record::uid(&format!("refused:{node}:{hour}:{what}"));
+        record.node = node.clone();
+        self.record(vec![record]).await
     }
 
     /// Node, workload and learning reports: one transaction, tried again after a conflict. Events
@@ -72,7 +117,10 @@ impl App {
                 }
                 batch.finish()
             });
-            let events = outcome.events.into_iter().map(|event| event.into_record(self, node));
+            let events = outcome
+                .events
+                .into_iter()
+                .map(|event| event.into_record(self, node));
             self.record(events.collect()).await?;
             match writer.commit(draft).await {
                 Err(AppError::Conflict) if attempt < ATTEMPTS => continue,
@@ -135,8 +183,19 @@ impl App {
         } else {
             (name::ENFORCER_DISCONNECT, LogLevel::Warning)
         };
-        let verb = if connected { "connected" } else { "lost its connection" };
-        let message = format!("enforcer on {} {verb}", if node_name.is_empty() { node.as_str() } else { &node_name });
+        let verb = if connected {
+            "connected"
+        } else {
+            "lost its connection"
+        };
+        let message = format!(
+            "enforcer on {} {verb}",
+            if node_name.is_empty() {
+                node.as_str()
+            } else {
+                &node_name
+            }
+        );
         let mut record = activity(self, event, "ENFORCER", level, message);
         record.node = node.clone();
         record.node_name = node_name;
@@ -169,5 +228,11 @@ fn sort(reports: impl Iterator<Item = Report>) -> Sorted {
 
 fn check_node(node: &NodeId) -> Result<(), AppError> {
     let fits = (1..=key::MAX_ID).contains(&node.as_str().len()) && !node.as_str().contains(':');
-    if fits { Ok(()) } else { Err(AppError::invalid("a node's id has 1 to 450 bytes and no colon")) }
+    if fits {
+        Ok(())
+    } else {
+        Err(AppError::invalid(
+            "a node's id has 1 to 450 bytes and no colon",
+        ))
+    }
 }

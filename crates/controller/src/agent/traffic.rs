@@ -1,13 +1,14 @@
 //! Conversations: into the map, and in Discover into rules.
 
-use super::{ATTEMPTS, learning::{Learnt, NetworkLearner}};
+use super::{
+    ATTEMPTS,
+    learning::{Learnt, NetworkLearner},
+};
 use crate::{
     App, AppError,
     app::{Added, Draft, Pair, State, key},
 };
-use rampart_model::{
-    Conversation, GroupName, NodeId, RuleId, Timestamp, Verdict, WorkloadId,
-};
+use rampart_model::{Conversation, GroupName, NodeId, RuleId, Timestamp, Verdict, WorkloadId};
 use rampart_policy::{Engine, Identity, group::learned_group_of};
 use std::{
     collections::{HashMap, HashSet},
@@ -34,7 +35,10 @@ impl App {
     ) -> Result<(), AppError> {
         let now = self.now();
         let resolver = self.resolver(node, now);
-        let talks: Vec<Talk<'_>> = reports.iter().filter_map(|report| resolver.resolve(report)).collect();
+        let talks: Vec<Talk<'_>> = reports
+            .iter()
+            .filter_map(|report| resolver.resolve(report))
+            .collect();
         self.learn_conversations(&talks).await?;
         self.count_conversations(&talks);
         Ok(())
@@ -48,7 +52,10 @@ impl App {
     /// Learned rules are stored before the conversations are counted, so that a batch that fails
     /// here is learned when it comes again.
     async fn learn_conversations(&self, talks: &[Talk<'_>]) -> Result<(), AppError> {
-        let new: Vec<&Talk<'_>> = talks.iter().filter(|t| t.report.verdict == Verdict::Learn).collect();
+        let new: Vec<&Talk<'_>> = talks
+            .iter()
+            .filter(|t| t.report.verdict == Verdict::Learn)
+            .collect();
         if new.is_empty() {
             return Ok(());
         }
@@ -94,12 +101,20 @@ impl App {
         }
         let now = self.now();
         self.write(|state| {
-            for (rule, (count, last)) in hits.into_iter().filter(|(rule, _)| *rule != RuleId::IMPLICIT) {
+            for (rule, (count, last)) in hits
+                .into_iter()
+                .filter(|(rule, _)| *rule != RuleId::IMPLICIT)
+            {
                 let known = state.hits.entry(rule).or_default();
                 known.count = known.count.saturating_add(count);
                 known.last = known.last.max(last);
             }
-            for group in violators.iter().filter(|name| state.groups.contains_key(*name)).cloned().collect::<Vec<_>>() {
+            for group in violators
+                .iter()
+                .filter(|name| state.groups.contains_key(*name))
+                .cloned()
+                .collect::<Vec<_>>()
+            {
                 state.touch(&group).policy_act = now;
             }
         });
@@ -121,7 +136,9 @@ fn draft_rules(state: &State, talks: &[&Talk<'_>], now: Timestamp) -> (Draft, Ha
             continue;
         }
         let learns = [from, to].iter().any(|name| {
-            state.group(name).is_some_and(|group| App::learns_network(state, group, now))
+            state
+                .group(name)
+                .is_some_and(|group| App::learns_network(state, group, now))
         });
         if !learns {
             continue;
@@ -165,8 +182,16 @@ impl Resolver {
     fn resolve<'a>(&self, report: &'a Conversation) -> Option<Talk<'a>> {
         let own = self.own(report)?;
         let peer = self.peer(report.peer);
-        let (client, server) = if report.ingress { (peer, own) } else { (own, peer) };
-        Some(Talk { report, client, server })
+        let (client, server) = if report.ingress {
+            (peer, own)
+        } else {
+            (own, peer)
+        };
+        Some(Talk {
+            report,
+            client,
+            server,
+        })
     }
 
     fn own(&self, report: &Conversation) -> Option<Identity> {
@@ -174,12 +199,22 @@ impl Resolver {
             // The node itself.
             let id = format!("Host:{}:{}", self.node, report.local.to_canonical());
             let group = rampart_model::Group::NODES.into();
-            return Some(Identity { id, group, node: Some(self.node.clone()), ..Identity::default() });
+            return Some(Identity {
+                id,
+                group,
+                node: Some(self.node.clone()),
+                ..Identity::default()
+            });
         }
         let group = self.workloads.get(&report.workload)?.clone();
         let id = report.workload.to_string();
         debug_assert!(id.len() <= key::MAX_ID);
-        Some(Identity { id, group, workload: Some(report.workload.clone()), ..Identity::default() })
+        Some(Identity {
+            id,
+            group,
+            workload: Some(report.workload.clone()),
+            ..Identity::default()
+        })
     }
 
     fn peer(&self, address: IpAddr) -> Identity {

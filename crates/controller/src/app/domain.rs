@@ -36,7 +36,10 @@ impl App {
         for (name, tags) in tags {
             entry(&mut domains, &name).tags = tags;
         }
-        domains.into_values().filter(|domain| !domain.name.is_empty()).collect()
+        domains
+            .into_values()
+            .filter(|domain| !domain.name.is_empty())
+            .collect()
     }
 
     /// Puts tags on a domain in place of those it has.
@@ -45,17 +48,23 @@ impl App {
             return Err(AppError::not_found("domain", name));
         }
         if tags.len() > MAX_TAGS || tags.iter().any(|tag| tag.is_empty() || tag.len() > 256) {
-            return Err(AppError::invalid(format!("a domain has at most {MAX_TAGS} tags of 1 to 256 bytes")));
+            return Err(AppError::invalid(format!(
+                "a domain has at most {MAX_TAGS} tags of 1 to 256 bytes"
+            )));
         }
         let mut draft = Draft::default();
-        draft.domains.insert(name.to_owned(), (!tags.is_empty()).then_some(tags));
+        draft
+            .domains
+            .insert(name.to_owned(), (!tags.is_empty()).then_some(tags));
         self.writer().await.commit(draft).await
     }
 
     pub fn summary(&self) -> Summary {
         let workloads = self.workloads();
         let running = || workloads.iter().filter(|view| view.workload.running);
-        let pods: HashSet<String> = running().filter_map(|view| running_pod(&view.workload)).collect();
+        let pods: HashSet<String> = running()
+            .filter_map(|view| running_pod(&view.workload))
+            .collect();
         let groups = self.groups();
         let nodes = self.nodes();
         Summary {
@@ -66,7 +75,10 @@ impl App {
             workloads: workloads.len(),
             running_workloads: running().count(),
             running_pods: pods.len(),
-            services: groups.iter().filter(|g| service_of_group(&g.group.name).is_some()).count(),
+            services: groups
+                .iter()
+                .filter(|g| service_of_group(&g.group.name).is_some())
+                .count(),
             groups: groups.len(),
             policy_rules: self.read(|state| state.rules.len()),
             domains: self.domains().len(),
@@ -79,19 +91,30 @@ impl App {
 fn entry<'a>(domains: &'a mut BTreeMap<String, DomainView>, name: &str) -> &'a mut DomainView {
     domains
         .entry(name.to_owned())
-        .or_insert_with(|| DomainView { name: name.to_owned(), ..DomainView::default() })
+        .or_insert_with(|| DomainView {
+            name: name.to_owned(),
+            ..DomainView::default()
+        })
 }
 
 fn running_pod(workload: &Workload) -> Option<String> {
     let pod = workload.pod.as_ref().filter(|_| workload.running)?;
-    let id = if pod.uid.is_empty() { &pod.name } else { &pod.uid };
+    let id = if pod.uid.is_empty() {
+        &pod.name
+    } else {
+        &pod.uid
+    };
     (!id.is_empty()).then(|| format!("{}/{id}", pod.namespace))
 }
 
 fn platform<'a>(workloads: impl Iterator<Item = &'a Workload>) -> String {
     let mut runtimes: BTreeMap<&str, usize> = BTreeMap::new();
     for workload in workloads {
-        if workload.pod.as_ref().is_some_and(|pod| !pod.namespace.is_empty()) {
+        if workload
+            .pod
+            .as_ref()
+            .is_some_and(|pod| !pod.namespace.is_empty())
+        {
             return "Kubernetes".to_owned();
         }
         *runtimes.entry(workload.runtime.as_str()).or_default() += 1;

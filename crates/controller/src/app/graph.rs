@@ -23,12 +23,19 @@ struct Ends {
 
 impl Ends {
     fn new(app: &App) -> Self {
-        let workloads =
-            app.workloads().into_iter().map(|view| (view.workload.id.to_string(), view)).collect();
+        let workloads = app
+            .workloads()
+            .into_iter()
+            .map(|view| (view.workload.id.to_string(), view))
+            .collect();
         app.read(|state| Self {
             workloads,
             names: state.endpoints.clone(),
-            nodes: state.nodes.iter().map(|(id, n)| (id.to_string(), n.node.name.clone())).collect(),
+            nodes: state
+                .nodes
+                .iter()
+                .map(|(id, n)| (id.to_string(), n.node.name.clone()))
+                .collect(),
             address_groups: address_groups(state),
         })
     }
@@ -82,7 +89,11 @@ impl Ends {
         let name = name.map_or(node, String::as_str);
         MapNode {
             kind: EndpointKind::Host,
-            name: if address.is_empty() { name.to_owned() } else { format!("{name} ({address})") },
+            name: if address.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{name} ({address})")
+            },
             group: Group::NODES.into(),
             state: WorkloadState::Unmanaged,
             node: node.into(),
@@ -93,7 +104,10 @@ impl Ends {
 }
 
 fn address_groups(state: &State) -> BTreeSet<GroupName> {
-    let groups = state.groups.values().filter(|g| g.value.kind == GroupKind::Address);
+    let groups = state
+        .groups
+        .values()
+        .filter(|g| g.value.kind == GroupKind::Address);
     groups.map(|g| g.value.name.clone()).collect()
 }
 
@@ -135,7 +149,10 @@ fn map_edge(pair: &Pair, edge: &Edge) -> MapEdge {
         }
     }
     out.applications = applications.into_iter().collect();
-    out.ports = ports.into_iter().map(|(protocol, port)| format!("{protocol}/{port}")).collect();
+    out.ports = ports
+        .into_iter()
+        .map(|(protocol, port)| format!("{protocol}/{port}"))
+        .collect();
     let violates = matches!(out.action, Verdict::Violate | Verdict::Deny);
     out.severity = edge.severity.or(violates.then_some(LogLevel::Warning));
     out
@@ -162,7 +179,12 @@ impl App {
             nodes.insert(to.id.clone(), to);
         }
         if !filter.connected_only {
-            for id in ends.workloads.iter().filter(|(_, v)| v.workload.running && !v.workload.sandbox).map(|(id, _)| id) {
+            for id in ends
+                .workloads
+                .iter()
+                .filter(|(_, v)| v.workload.running && !v.workload.sandbox)
+                .map(|(id, _)| id)
+            {
                 let node = ends.node(id);
                 if fits(filter, &node) && visible(filter, [&node, &node]) {
                     nodes.entry(id.clone()).or_insert(node);
@@ -191,9 +213,14 @@ impl App {
         to: Option<&str>,
     ) -> Result<(), AppError> {
         let fits = |wanted: Option<&str>, id: &str| wanted.is_none_or(|wanted| wanted == id);
-        let count = self.talk().forget(|pair, _| fits(from, &pair.0) && fits(to, &pair.1));
+        let count = self
+            .talk()
+            .forget(|pair, _| fits(from, &pair.0) && fits(to, &pair.1));
         if let (0, Some(from), Some(to)) = (count, from, to) {
-            return Err(AppError::not_found("conversation", format!("{from} to {to}")));
+            return Err(AppError::not_found(
+                "conversation",
+                format!("{from} to {to}"),
+            ));
         }
         self.refresh_applications();
         self.live("conversation", "");
@@ -212,7 +239,9 @@ impl App {
         }
         self.known_endpoint(id)?;
         let mut draft = Draft::default();
-        draft.endpoints.insert(id.to_owned(), (!name.is_empty()).then(|| name.to_owned()));
+        draft
+            .endpoints
+            .insert(id.to_owned(), (!name.is_empty()).then(|| name.to_owned()));
         self.writer().await.commit(draft).await
     }
 
@@ -231,9 +260,16 @@ impl App {
     }
 
     fn known_endpoint(&self, id: &str) -> Result<(), AppError> {
-        let known = self.conversation_endpoints().iter().any(|node| node.id == id)
+        let known = self
+            .conversation_endpoints()
+            .iter()
+            .any(|node| node.id == id)
             || self.read(|state| state.endpoints.contains_key(id));
-        if known { Ok(()) } else { Err(AppError::not_found("endpoint", id)) }
+        if known {
+            Ok(())
+        } else {
+            Err(AppError::not_found("endpoint", id))
+        }
     }
 
     /// Takes over where applications were seen; views follow only if something changed.
@@ -268,13 +304,20 @@ impl App {
 }
 
 fn fits(filter: &ConversationFilter, node: &MapNode) -> bool {
-    filter.group.as_ref().is_none_or(|group| *group == node.group)
-        && filter.domain.as_ref().is_none_or(|domain| *domain == node.domain)
+    filter
+        .group
+        .as_ref()
+        .is_none_or(|group| *group == node.group)
+        && filter
+            .domain
+            .as_ref()
+            .is_none_or(|domain| *domain == node.domain)
 }
 
 /// What has no domain shows nothing of its own: it is seen through the other end.
 fn visible(filter: &ConversationFilter, ends: [&MapNode; 2]) -> bool {
     filter.visible_domains.as_ref().is_none_or(|domains| {
-        ends.iter().any(|end| end.kind == EndpointKind::Container && domains.contains(&end.domain))
+        ends.iter()
+            .any(|end| end.kind == EndpointKind::Container && domains.contains(&end.domain))
     })
 }

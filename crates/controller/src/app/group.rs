@@ -13,6 +13,8 @@ use std::{
 };
 
 const MAX_CRITERIA: usize = 256;
+/// Learned groups are made up to this many groups in all.
+const MAX_GROUPS: usize = 20_000;
 
 /// Views of every group, by name.
 pub(crate) fn views(state: &State, workloads: &[Arc<WorkloadView>]) -> List<GroupView> {
@@ -39,7 +41,10 @@ pub(crate) fn views(state: &State, workloads: &[Arc<WorkloadView>]) -> List<Grou
             Arc::new(GroupView {
                 group: Group::clone(&group.value),
                 running_members: members.iter().filter(|view| view.workload.running).count(),
-                members: members.iter().map(|view| view.workload.id.clone()).collect(),
+                members: members
+                    .iter()
+                    .map(|view| view.workload.id.clone())
+                    .collect(),
                 rules: rules.remove(name).unwrap_or_default(),
                 applications: applications.into_iter().cloned().collect(),
                 not_scored: group.value.not_scored,
@@ -104,12 +109,19 @@ impl App {
     pub async fn delete_group(&self, name: &str) -> Result<(), AppError> {
         let view = self.group(name)?;
         let group = &view.group;
-        if group.reserved || group.source == ConfigSource::Crd || group.source == ConfigSource::Federal {
+        if group.reserved
+            || group.source == ConfigSource::Crd
+            || group.source == ConfigSource::Federal
+        {
             return Err(AppError::read_only("group", name));
         }
         let learned = naming::service_of_group(&group.name).is_some();
         if learned && view.running_members > 0 {
-            return Err(AppError::InUse { kind: "group", name: name.into(), by: "running containers".into() });
+            return Err(AppError::InUse {
+                kind: "group",
+                name: name.into(),
+                by: "running containers".into(),
+            });
         }
         let writer = self.writer().await;
         let draft = self.read(|state| removal(state, &group.name))?;
@@ -124,8 +136,13 @@ impl App {
     /// What a draft does to modes.
     pub(crate) fn mode_changes(&self, draft: &Draft) -> Vec<ModeChange> {
         self.read(|state| {
-            let groups = draft.groups.iter().filter_map(|(name, g)| Some((name, g.as_ref()?)));
-            groups.filter_map(|(name, group)| ModeChange::of(state.group(name)?, group)).collect()
+            let groups = draft
+                .groups
+                .iter()
+                .filter_map(|(name, g)| Some((name, g.as_ref()?)));
+            groups
+                .filter_map(|(name, group)| ModeChange::of(state.group(name)?, group))
+                .collect()
         })
     }
 
@@ -141,7 +158,8 @@ impl App {
             .iter()
             .map(|change| {
                 let message = change.message();
-                let mut record = activity(self, name::GROUP_MODE, "GROUP", LogLevel::Notice, message);
+                let mut record =
+                    activity(self, name::GROUP_MODE, "GROUP", LogLevel::Notice, message);
                 record.workload = Some(change.reference());
                 record
             })
@@ -150,13 +168,19 @@ impl App {
 
     /// Whether a group learns processes and files, or did until just now.
     pub(crate) fn learns_profile(state: &State, group: &Group, now: Timestamp) -> bool {
-        let until = state.activity.get(&group.name).map(|a| a.profile_learned_until);
+        let until = state
+            .activity
+            .get(&group.name)
+            .map(|a| a.profile_learned_until);
         learns(group.profile_mode, until, now)
     }
 
     /// Whether a group learns conversations, or did until just now.
     pub(crate) fn learns_network(state: &State, group: &Group, now: Timestamp) -> bool {
-        let until = state.activity.get(&group.name).map(|a| a.policy_learned_until);
+        let until = state
+            .activity
+            .get(&group.name)
+            .map(|a| a.policy_learned_until);
         learns(Some(state.policy_mode(Some(group))), until, now)
     }
 }
@@ -209,15 +233,19 @@ impl ModeChange {
         let part = |what: &str, change: Option<(Option<Mode>, Option<Mode>)>| {
             change.map(|(from, to)| format!("{what} {} → {}", mode_name(from), mode_name(to)))
         };
-        let parts: Vec<String> =
-            [part("network", self.policy), part("process", self.profile)].into_iter().flatten().collect();
+        let parts: Vec<String> = [part("network", self.policy), part("process", self.profile)]
+            .into_iter()
+            .flatten()
+            .collect();
         format!("mode of group {}: {}", self.group, parts.join(", "))
     }
 
     fn reference(&self) -> WorkloadRef {
         WorkloadRef {
             domain: self.domain.clone(),
-            service: naming::service_of_group(&self.group).unwrap_or_default().to_owned(),
+            service: naming::service_of_group(&self.group)
+                .unwrap_or_default()
+                .to_owned(),
             group: self.group.clone(),
             ..WorkloadRef::default()
         }
@@ -231,10 +259,17 @@ fn mode_name(mode: Option<Mode>) -> &'static str {
 /// A group and the learned rules that name it. Rules an operator wrote keep it.
 pub(crate) fn removal(state: &State, name: &GroupName) -> Result<Draft, AppError> {
     let names = |rule: &NetworkRule| rule.from == *name || rule.to == *name;
-    let kept = state.rules.iter().find(|rule| names(rule) && rule.source != ConfigSource::Learned);
+    let kept = state
+        .rules
+        .iter()
+        .find(|rule| names(rule) && rule.source != ConfigSource::Learned);
     if let Some(rule) = kept {
         let by = format!("network rule {}", rule.id);
-        return Err(AppError::InUse { kind: "group", name: name.to_string(), by });
+        return Err(AppError::InUse {
+            kind: "group",
+            name: name.to_string(),
+            by,
+        });
     }
     let mut draft = Draft::default();
     draft.groups.insert(name.clone(), None);
@@ -246,7 +281,9 @@ pub(crate) fn removal(state: &State, name: &GroupName) -> Result<Draft, AppError
 
 fn check_criteria(criteria: &[Criterion]) -> Result<(), AppError> {
     if criteria.is_empty() || criteria.len() > MAX_CRITERIA {
-        return Err(AppError::invalid(format!("a group needs 1 to {MAX_CRITERIA} criteria")));
+        return Err(AppError::invalid(format!(
+            "a group needs 1 to {MAX_CRITERIA} criteria"
+        )));
     }
     selector::validate(criteria).map_err(|bad| AppError::invalid(bad.0))
 }
@@ -297,7 +334,11 @@ fn check_patch(group: &Group, patch: &GroupPatch) -> Result<(), AppError> {
 
 fn apply_patch(group: &mut Group, patch: GroupPatch, now: Timestamp) {
     if let Some(criteria) = patch.criteria {
-        group.kind = if group.reserved { group.kind } else { kind_of(&criteria) };
+        group.kind = if group.reserved {
+            group.kind
+        } else {
+            kind_of(&criteria)
+        };
         group.criteria = criteria;
     }
     set(&mut group.comment, patch.comment);
@@ -317,13 +358,31 @@ pub(crate) fn set<T>(field: &mut T, value: Option<T>) {
 }
 
 /// A learned group for a workload, if it has none yet.
-pub(crate) fn ensure(state: &State, draft: &mut Draft, name: &GroupName, domain: &str, now: Timestamp) -> bool {
+pub(crate) fn ensure(
+    state: &State,
+    draft: &mut Draft,
+    name: &GroupName,
+    domain: &str,
+    now: Timestamp,
+) -> bool {
     if draft.group(state, name).is_some() {
         return true;
     }
     let learnable = naming::service_of_group(name).is_some() && name.as_str().len() <= key::MAX_ID;
+    if learnable && state.groups.len() + draft.groups.len() >= MAX_GROUPS {
+        tracing::warn!(
+            group = name.as_str(),
+            "there are too many groups to make another"
+        );
+        return false;
+    }
     if learnable {
-        draft.put_group(naming::new_learned(name, domain, &state.settings.value, now));
+        draft.put_group(naming::new_learned(
+            name,
+            domain,
+            &state.settings.value,
+            now,
+        ));
     }
     learnable
 }
@@ -333,7 +392,10 @@ pub(crate) fn running(workloads: &[Arc<WorkloadView>]) -> HashMap<GroupName, Vec
     let mut members: HashMap<GroupName, Vec<WorkloadId>> = HashMap::new();
     for view in workloads.iter().filter(|view| view.workload.running) {
         for group in &view.groups {
-            members.entry(group.clone()).or_default().push(view.workload.id.clone());
+            members
+                .entry(group.clone())
+                .or_default()
+                .push(view.workload.id.clone());
         }
     }
     members

@@ -31,8 +31,9 @@ pub(crate) fn of(prefix: &str, name: impl AsRef<str>) -> String {
 }
 
 pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, AppError> {
-    serde_json::to_vec(value)
-        .map_err(|error| AppError::Unavailable { what: format!("writing a value ({error})") })
+    serde_json::to_vec(value).map_err(|error| AppError::Unavailable {
+        what: format!("writing a value ({error})"),
+    })
 }
 
 /// A value that cannot be read stops the start: it is never dropped in silence.

@@ -21,10 +21,13 @@ pub(crate) mod name {
     pub(crate) const ENFORCER_CONNECT: &str = "Enforcer.Connect";
     pub(crate) const ENFORCER_DISCONNECT: &str = "Enforcer.Disconnect";
     pub(crate) const ENFORCER_STOP: &str = "Enforcer.Stop";
+    /// Not among NeuVector's.
+    pub(crate) const REPORT_REFUSED: &str = "Enforcer.Report.Refused";
     pub(crate) const GROUP_REMOVE: &str = "Group.Auto.Remove";
     pub(crate) const GROUP_PROMOTE: &str = "Group.Auto.Promote";
     /// Not among NeuVector's: it tells of a mode change by its REST call only.
     pub(crate) const GROUP_MODE: &str = "Group.Mode.Changed";
+    /// Not among NeuVector's.
     pub(crate) const GROUP_PROFILE_FULL: &str = "Group.Profile.Full";
 }
 
@@ -45,7 +48,10 @@ pub(crate) fn activity(
         node: Default::default(),
         node_name: String::new(),
         workload: None,
-        body: LogBody::Event(Activity { category: category.to_owned(), ..Activity::default() }),
+        body: LogBody::Event(Activity {
+            category: category.to_owned(),
+            ..Activity::default()
+        }),
     }
 }
 
@@ -54,7 +60,9 @@ pub(crate) fn workload_ref(workload: &Workload, group: &GroupName) -> WorkloadRe
         id: workload.id.clone(),
         name: workload.display_name().to_owned(),
         domain: workload.domain.clone(),
-        service: rampart_policy::group::service_of_group(group).unwrap_or_default().to_owned(),
+        service: rampart_policy::group::service_of_group(group)
+            .unwrap_or_default()
+            .to_owned(),
         image: workload.image.clone(),
         group: group.clone(),
     }
@@ -66,7 +74,10 @@ impl App {
     }
 
     pub async fn log_record(&self, uid: &str) -> Result<LogRecord, AppError> {
-        self.events().get(uid).await?.ok_or_else(|| AppError::not_found("event", uid))
+        self.events()
+            .get(uid)
+            .await?
+            .ok_or_else(|| AppError::not_found("event", uid))
     }
 
     /// Keeps records; they are durable when this returns. Listeners are told if any is new.

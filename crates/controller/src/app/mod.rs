@@ -81,7 +81,10 @@ impl App {
             deps,
         };
         let applications = lock(&inner.conversations).applications();
-        let state = inner.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let state = inner
+            .state
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
         state.applications = applications;
         let now = inner.deps.clock.now();
         for node in state.nodes.values_mut() {
@@ -97,8 +100,17 @@ impl App {
 
     async fn record_start(&self) -> Result<(), AppError> {
         let controller = self.controller();
-        let message = format!("controller {} {} started", controller.name, controller.version);
-        let mut record = activity(self, name::CONTROLLER_START, "CONTROLLER", LogLevel::Info, message);
+        let message = format!(
+            "controller {} {} started",
+            controller.name, controller.version
+        );
+        let mut record = activity(
+            self,
+            name::CONTROLLER_START,
+            "CONTROLLER",
+            LogLevel::Info,
+            message,
+        );
         record.node_name.clone_from(&controller.host_name);
         self.record(vec![record]).await
     }
@@ -148,7 +160,10 @@ impl App {
 
     pub(crate) fn live(&self, kind: &'static str, id: impl Into<String>) {
         // Nobody listening is fine.
-        let _ = self.0.live.send(Live { kind, id: id.into() });
+        let _ = self.0.live.send(Live {
+            kind,
+            id: id.into(),
+        });
     }
 
     pub(crate) fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {

@@ -2,7 +2,7 @@
 
 use super::{App, NodeView, State};
 use crate::AppError;
-use rampart_model::{Group, GroupName, Mode, NodeId};
+use rampart_model::{Group, GroupName, Mode, NodeId, Query, Reply, link::ProbeSummary};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 impl App {
@@ -26,6 +26,23 @@ impl App {
             .ok_or_else(|| AppError::not_found("node", id))
     }
 
+    /// What a node holds now, asked of it.
+    pub async fn probe_summary(&self, id: &str) -> Result<ProbeSummary, AppError> {
+        let view = self.node(id)?;
+        match self
+            .0
+            .deps
+            .agents
+            .query(&view.node.id, Query::ProbeSummary)
+            .await?
+        {
+            Reply::ProbeSummary(summary) => Ok(summary),
+            _ => Err(AppError::Unavailable {
+                what: "the answer of the node".into(),
+            }),
+        }
+    }
+
     fn by_node(&self) -> HashMap<NodeId, Running> {
         let mut nodes: HashMap<NodeId, Running> = HashMap::new();
         for view in self.workloads().iter().filter(|view| view.workload.running) {
@@ -33,7 +50,9 @@ impl App {
             running.workloads.push(view.workload.id.clone());
             running.groups.insert(view.group.clone());
             if let Some(pod) = &view.workload.pod {
-                running.pods.insert(format!("{}/{}", pod.namespace, pod.name));
+                running
+                    .pods
+                    .insert(format!("{}/{}", pod.namespace, pod.name));
             }
         }
         nodes
@@ -42,7 +61,11 @@ impl App {
     fn modes_by_group(&self) -> HashMap<GroupName, Mode> {
         self.read(|state| {
             let mode = |g: &Group| state.policy_mode(Some(g));
-            state.groups.values().map(|g| (g.value.name.clone(), mode(&g.value))).collect()
+            state
+                .groups
+                .values()
+                .map(|g| (g.value.name.clone(), mode(&g.value)))
+                .collect()
         })
     }
 }
@@ -71,7 +94,11 @@ fn node_view(
         node: rampart_model::Node::clone(&entry.node),
         stats: entry.stats,
         connected: entry.connected,
-        lost_at: if entry.connected { Default::default() } else { entry.lost_at },
+        lost_at: if entry.connected {
+            Default::default()
+        } else {
+            entry.lost_at
+        },
         workloads: running.workloads,
         pods: running.pods.len(),
         groups_by_mode,

@@ -39,7 +39,10 @@ impl Policies {
             Some(entry) => key::decode(&entry)?,
             None => 0,
         };
-        let first = Arc::new(PolicySnapshot { revision, ..PolicySnapshot::default() });
+        let first = Arc::new(PolicySnapshot {
+            revision,
+            ..PolicySnapshot::default()
+        });
         Ok(Self {
             engine: Mutex::new((0, Arc::new(Engine::new(first.clone())))),
             snapshot: watch::Sender::new(first),
@@ -102,7 +105,9 @@ impl App {
             return Ok(());
         }
         let until = revision + STRETCH;
-        self.store().commit(Txn::new().put(key::POLICY_REVISION, key::encode(&until)?)).await?;
+        self.store()
+            .commit(Txn::new().put(key::POLICY_REVISION, key::encode(&until)?))
+            .await?;
         *lock(&self.0.policies.reserved) = until;
         Ok(())
     }
@@ -112,7 +117,10 @@ impl App {
         let mut cached = lock(&self.0.policies.engine);
         self.read(|state| {
             if cached.0 != state.version {
-                *cached = (state.version, Arc::new(Engine::new(Arc::new(snapshot(state)))));
+                *cached = (
+                    state.version,
+                    Arc::new(Engine::new(Arc::new(snapshot(state)))),
+                );
             }
         });
         cached.1.clone()
@@ -122,8 +130,16 @@ impl App {
 fn snapshot(state: &State) -> PolicySnapshot {
     PolicySnapshot {
         revision: 0,
-        groups: state.groups.values().map(|g| Group::clone(&g.value)).collect(),
-        rules: state.rules.iter().map(|rule| NetworkRule::clone(rule)).collect(),
+        groups: state
+            .groups
+            .values()
+            .map(|g| Group::clone(&g.value))
+            .collect(),
+        rules: state
+            .rules
+            .iter()
+            .map(|rule| NetworkRule::clone(rule))
+            .collect(),
         endpoints: endpoints(state),
         quarantined: state.quarantined.keys().cloned().collect(),
         settings: state.settings.value.clone(),
@@ -142,7 +158,10 @@ fn endpoints(state: &State) -> Vec<Endpoint> {
     let membership = state.membership();
     let mut claims: BTreeMap<(NodeId, IpAddr), Vec<Claim<'_>>> = BTreeMap::new();
     let pods = pod_addresses(state);
-    let running = state.workloads.values().filter(|w| w.running && !w.host_network);
+    let running = state
+        .workloads
+        .values()
+        .filter(|w| w.running && !w.host_network);
     for workload in running {
         let mut addresses: Vec<IpAddr> = workload.addresses().collect();
         if let Some(pod) = workload.pod.as_ref().filter(|p| !p.sandbox_id.is_empty()) {
@@ -151,16 +170,30 @@ fn endpoints(state: &State) -> Vec<Endpoint> {
         addresses.sort();
         addresses.dedup();
         let groups = state.groups_of(&membership, workload);
-        for address in addresses.into_iter().filter(|a| !a.is_loopback() && !a.is_unspecified()) {
-            let claim = Claim { workload, groups: groups.clone() };
-            claims.entry((workload.node.clone(), address.to_canonical())).or_default().push(claim);
+        for address in addresses
+            .into_iter()
+            .filter(|a| !a.is_loopback() && !a.is_unspecified())
+        {
+            let claim = Claim {
+                workload,
+                groups: groups.clone(),
+            };
+            claims
+                .entry((workload.node.clone(), address.to_canonical()))
+                .or_default()
+                .push(claim);
         }
     }
-    let mut endpoints: Vec<Endpoint> =
-        claims.into_iter().map(|((node, address), claims)| endpoint(node, address, claims)).collect();
-    let taken: std::collections::HashSet<(NodeId, IpAddr)> =
-        endpoints.iter().map(|e| (e.node.clone(), e.address)).collect();
-    endpoints.extend(node_endpoints(state).filter(|e| !taken.contains(&(e.node.clone(), e.address))));
+    let mut endpoints: Vec<Endpoint> = claims
+        .into_iter()
+        .map(|((node, address), claims)| endpoint(node, address, claims))
+        .collect();
+    let taken: std::collections::HashSet<(NodeId, IpAddr)> = endpoints
+        .iter()
+        .map(|e| (e.node.clone(), e.address))
+        .collect();
+    endpoints
+        .extend(node_endpoints(state).filter(|e| !taken.contains(&(e.node.clone(), e.address))));
     endpoints
 }
 
@@ -178,17 +211,29 @@ fn endpoint(node: NodeId, address: IpAddr, mut claims: Vec<Claim<'_>>) -> Endpoi
     claims.sort_by(|a, b| {
         (a.workload.sandbox, &a.workload.id).cmp(&(b.workload.sandbox, &b.workload.id))
     });
-    let workload = claims.first().map_or_else(WorkloadId::default, |c| c.workload.id.clone());
+    let workload = claims
+        .first()
+        .map_or_else(WorkloadId::default, |c| c.workload.id.clone());
     let mut groups: Vec<GroupName> = Vec::new();
     // Learned groups first, so that the first of all is one.
-    for at in 0..claims.iter().map(|c| c.groups.len()).max().unwrap_or_default() {
+    for at in 0..claims
+        .iter()
+        .map(|c| c.groups.len())
+        .max()
+        .unwrap_or_default()
+    {
         for name in claims.iter().filter_map(|c| c.groups.get(at)) {
             if !groups.contains(name) {
                 groups.push(name.clone());
             }
         }
     }
-    Endpoint { address, workload, node, groups }
+    Endpoint {
+        address,
+        workload,
+        node,
+        groups,
+    }
 }
 
 fn node_endpoints(state: &State) -> impl Iterator<Item = Endpoint> + '_ {

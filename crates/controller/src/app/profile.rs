@@ -2,9 +2,7 @@
 
 use super::{App, Draft, FilePatch, ProfilePatch};
 use crate::AppError;
-use rampart_model::{
-    ConfigSource, FileRule, Group, GroupKind, GroupName, ProcessRule, Timestamp,
-};
+use rampart_model::{ConfigSource, FileRule, Group, GroupKind, GroupName, ProcessRule, Timestamp};
 use rampart_policy::{file, learn, process};
 
 /// Rules of one group an operator may write, of a kind.
@@ -21,19 +19,26 @@ impl App {
         let mut group = Group::clone(self.editable(group)?.as_ref());
         if let Some(mode) = patch.mode {
             if group.profile_mode.is_none() {
-                return Err(AppError::invalid(format!("group {} has no mode", group.name)));
+                return Err(AppError::invalid(format!(
+                    "group {} has no mode",
+                    group.name
+                )));
             }
             group.profile_mode = Some(mode);
         }
         let profile = &mut group.profile;
         profile.baseline = patch.baseline.unwrap_or(profile.baseline);
         profile.hash_enabled = patch.hash_enabled.unwrap_or(profile.hash_enabled);
-        profile.rules.retain(|rule| !patch.delete.iter().any(|gone| same_process(gone, rule)));
+        profile
+            .rules
+            .retain(|rule| !patch.delete.iter().any(|gone| same_process(gone, rule)));
         for rule in patch.change.into_iter().rev() {
             put_process(&mut profile.rules, rule, now);
         }
         if profile.rules.len() > MAX_RULES * 2 {
-            return Err(AppError::invalid(format!("a profile has at most {MAX_RULES} rules")));
+            return Err(AppError::invalid(format!(
+                "a profile has at most {MAX_RULES} rules"
+            )));
         }
         group.updated_at = now;
         let mut draft = Draft::default();
@@ -52,9 +57,15 @@ impl App {
         let now = self.now();
         let writer = self.writer().await;
         let mut group = Group::clone(self.editable(group)?.as_ref());
-        group.files.retain(|rule| !patch.delete.iter().any(|gone| gone.filter == rule.filter));
+        group
+            .files
+            .retain(|rule| !patch.delete.iter().any(|gone| gone.filter == rule.filter));
         for rule in patch.update {
-            let Some(known) = group.files.iter_mut().find(|known| known.filter == rule.filter) else {
+            let Some(known) = group
+                .files
+                .iter_mut()
+                .find(|known| known.filter == rule.filter)
+            else {
                 return Err(AppError::not_found("file rule", rule.filter));
             };
             *known = FileRule {
@@ -69,7 +80,9 @@ impl App {
             put_file(&mut group.files, rule, now)?;
         }
         if group.files.len() > MAX_RULES {
-            return Err(AppError::invalid(format!("a group has at most {MAX_RULES} file rules")));
+            return Err(AppError::invalid(format!(
+                "a group has at most {MAX_RULES} file rules"
+            )));
         }
         group.updated_at = now;
         let mut draft = Draft::default();
@@ -83,7 +96,9 @@ impl App {
             return Err(AppError::read_only("group", name));
         }
         if !matches!(group.kind, GroupKind::Container | GroupKind::Node) {
-            return Err(AppError::invalid(format!("group {name} holds addresses and has no profile")));
+            return Err(AppError::invalid(format!(
+                "group {name} holds addresses and has no profile"
+            )));
         }
         Ok(group)
     }
@@ -94,7 +109,14 @@ impl App {
             state
                 .groups
                 .values()
-                .flat_map(|group| group.value.profile.rules.iter().map(|rule| (&group.value.name, rule)))
+                .flat_map(|group| {
+                    group
+                        .value
+                        .profile
+                        .rules
+                        .iter()
+                        .map(|rule| (&group.value.name, rule))
+                })
                 .filter(|(_, rule)| rule.uuid == uuid)
                 .map(|(name, rule)| (name.clone(), rule.clone()))
                 .collect()
@@ -106,7 +128,9 @@ fn same_process(wanted: &ProcessRule, rule: &ProcessRule) -> bool {
     if !wanted.uuid.is_empty() {
         return wanted.uuid == rule.uuid;
     }
-    wanted.name == rule.name && wanted.path == rule.path && (wanted.user.is_empty() || wanted.user == rule.user)
+    wanted.name == rule.name
+        && wanted.path == rule.path
+        && (wanted.user.is_empty() || wanted.user == rule.user)
 }
 
 /// Puts an operator's rule in place of its equal, else first.
@@ -118,7 +142,9 @@ fn put_process(rules: &mut Vec<ProcessRule>, rule: ProcessRule, now: Timestamp) 
     let new = ProcessRule {
         source: ConfigSource::User,
         group: GroupName::default(),
-        uuid: known.as_ref().map_or_else(|| uuid::Uuid::new_v4().to_string(), |k| k.uuid.clone()),
+        uuid: known
+            .as_ref()
+            .map_or_else(|| uuid::Uuid::new_v4().to_string(), |k| k.uuid.clone()),
         created_at: known.as_ref().map_or(now, |k| k.created_at),
         updated_at: now,
         ..rule

@@ -15,7 +15,13 @@ const MAX_RULES: usize = 9_999;
 impl App {
     /// In matching order, with how often each decided.
     pub fn rules(&self) -> List<NetworkRule> {
-        self.read(|state| state.rules.iter().map(|rule| with_hits(state, rule)).collect())
+        self.read(|state| {
+            state
+                .rules
+                .iter()
+                .map(|rule| with_hits(state, rule))
+                .collect()
+        })
     }
 
     pub fn rule(&self, id: RuleId) -> Result<Arc<NetworkRule>, AppError> {
@@ -60,12 +66,12 @@ fn insert(
     new: Vec<NetworkRule>,
     now: Timestamp,
 ) -> Result<(), AppError> {
-    let mut at = order::position(&rules.list, ConfigSource::User, after).map_err(AppError::invalid)?;
+    let first = order::position(&rules.list, ConfigSource::User, after);
+    let first = first.map_err(AppError::invalid)?;
     let mut used: HashSet<RuleId> = rules.list.iter().map(|rule| rule.id).collect();
-    for rule in new {
+    for (at, rule) in (first..).zip(new) {
         let rule = made(state, rule, &mut used, now)?;
         rules.insert(at, rule);
-        at += 1;
     }
     check_count(rules)
 }
@@ -78,7 +84,11 @@ fn reposition(rules: &mut RuleDraft, after: Option<u32>, id: RuleId) -> Result<(
         return Ok(());
     }
     let rule = rules.list.remove(from);
-    let source = if after.is_none() { rule.id.source() } else { ConfigSource::User };
+    let source = if after.is_none() {
+        rule.id.source()
+    } else {
+        ConfigSource::User
+    };
     let at = order::position(&rules.list, source, after).map_err(AppError::invalid)?;
     rules.list.insert(at, rule);
     rules.reordered = true;
@@ -92,8 +102,11 @@ fn replace(
     list: Vec<NetworkRule>,
     now: Timestamp,
 ) -> Result<(), AppError> {
-    let known: HashMap<RuleId, Arc<NetworkRule>> =
-        rules.list.iter().map(|rule| (rule.id, rule.clone())).collect();
+    let known: HashMap<RuleId, Arc<NetworkRule>> = rules
+        .list
+        .iter()
+        .map(|rule| (rule.id, rule.clone()))
+        .collect();
     let mut used: HashSet<RuleId> = known.keys().copied().collect();
     let mut listed = HashSet::new();
     let mut block = Vec::new();
@@ -102,7 +115,10 @@ fn replace(
             continue;
         }
         if rule.id.0 != 0 && !listed.insert(rule.id) {
-            return Err(AppError::invalid(format!("rule {} is listed twice", rule.id)));
+            return Err(AppError::invalid(format!(
+                "rule {} is listed twice",
+                rule.id
+            )));
         }
         let kept = known.get(&rule.id);
         let next = match kept {
@@ -117,7 +133,10 @@ fn replace(
         block.push(next);
     }
     let (start, end) = order::bounds(&rules.list, ConfigSource::User);
-    let gone = rules.list[start..end].iter().map(|rule| rule.id).filter(|id| !listed.contains(id));
+    let gone = rules.list[start..end]
+        .iter()
+        .map(|rule| rule.id)
+        .filter(|id| !listed.contains(id));
     rules.deleted.extend(gone);
     rules.list.splice(start..end, block);
     rules.reordered = true;
@@ -165,12 +184,20 @@ fn made(
         rule.id
     };
     if id.source() != ConfigSource::User {
-        return Err(AppError::invalid(format!("rule {id} is not there, and a new rule's id is below 10000")));
+        return Err(AppError::invalid(format!(
+            "rule {id} is not there, and a new rule's id is below 10000"
+        )));
     }
     if !used.insert(id) {
         return Err(AppError::exists("network rule", id.to_string()));
     }
-    Ok(NetworkRule { id, source: ConfigSource::User, created_at: now, updated_at: now, ..rule })
+    Ok(NetworkRule {
+        id,
+        source: ConfigSource::User,
+        created_at: now,
+        updated_at: now,
+        ..rule
+    })
 }
 
 /// A rule as an operator changed it. A learned rule that was changed is the operator's from then
@@ -194,7 +221,11 @@ fn changed(
         && known.priority == rule.priority;
     Ok(NetworkRule {
         id: known.id,
-        source: if same { known.source } else { ConfigSource::User },
+        source: if same {
+            known.source
+        } else {
+            ConfigSource::User
+        },
         created_at: known.created_at,
         updated_at: if untouched { known.updated_at } else { now },
         match_count: known.match_count,
@@ -230,9 +261,15 @@ fn is_fixed(source: ConfigSource) -> bool {
 }
 
 fn check_count(rules: &RuleDraft) -> Result<(), AppError> {
-    let own = rules.list.iter().filter(|rule| rule.id.source() == ConfigSource::User).count();
+    let own = rules
+        .list
+        .iter()
+        .filter(|rule| rule.id.source() == ConfigSource::User)
+        .count();
     if own > MAX_RULES {
-        return Err(AppError::invalid(format!("there are at most {MAX_RULES} network rules")));
+        return Err(AppError::invalid(format!(
+            "there are at most {MAX_RULES} network rules"
+        )));
     }
     Ok(())
 }

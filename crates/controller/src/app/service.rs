@@ -20,7 +20,9 @@ impl App {
     /// One service, or the group `nodes`.
     pub fn service(&self, name: &str) -> Result<Arc<ServiceView>, AppError> {
         let group = group_of(name);
-        let view = self.group(group.as_str()).map_err(|_| AppError::not_found("service", name))?;
+        let view = self
+            .group(group.as_str())
+            .map_err(|_| AppError::not_found("service", name))?;
         let exposed = self.talk().exposed();
         Ok(Arc::new(self.service_view(&view, &exposed)))
     }
@@ -35,16 +37,26 @@ impl App {
             group: group.name.clone(),
             comment: group.comment.clone(),
             source: group.source,
-            policy_mode: group.policy_mode.unwrap_or(settings.new_service_policy_mode),
-            profile_mode: group.profile_mode.unwrap_or(settings.new_service_profile_mode),
+            policy_mode: group
+                .policy_mode
+                .unwrap_or(settings.new_service_policy_mode),
+            profile_mode: group
+                .profile_mode
+                .unwrap_or(settings.new_service_profile_mode),
             baseline: group.profile.baseline,
             not_scored: group.not_scored,
             members: view.members.clone(),
             running_members: view.running_members,
             rules: view.rules.clone(),
             applications: view.applications.clone(),
-            ingress_exposed: view.members.iter().any(|id| exposed.ingress.contains(id.as_str())),
-            egress_exposed: view.members.iter().any(|id| exposed.egress.contains(id.as_str())),
+            ingress_exposed: view
+                .members
+                .iter()
+                .any(|id| exposed.ingress.contains(id.as_str())),
+            egress_exposed: view
+                .members
+                .iter()
+                .any(|id| exposed.egress.contains(id.as_str())),
         }
     }
 
@@ -75,7 +87,10 @@ impl App {
             op: CriterionOp::Equal,
             value: value.into(),
         };
-        made.criteria = vec![equal("service", &joined(name, domain)), equal("domain", domain)];
+        made.criteria = vec![
+            equal("service", &joined(name, domain)),
+            equal("domain", domain),
+        ];
         apply(&mut made, &change);
         let mut draft = Draft::default();
         draft.put_group(made);
@@ -93,7 +108,12 @@ impl App {
         let targets: Vec<GroupName> = if names.is_empty() {
             self.read(|state| {
                 let has_modes = |g: &Group| g.policy_mode.is_some() || g.profile_mode.is_some();
-                state.groups.values().filter(|g| has_modes(&g.value)).map(|g| g.value.name.clone()).collect()
+                state
+                    .groups
+                    .values()
+                    .filter(|g| has_modes(&g.value))
+                    .map(|g| g.value.name.clone())
+                    .collect()
             })
         } else {
             names.iter().map(|name| group_of(name)).collect()
@@ -108,7 +128,9 @@ impl App {
                 return Err(AppError::read_only("service", target.as_str()));
             }
             if known.policy_mode.is_none() && known.profile_mode.is_none() {
-                return Err(AppError::invalid(format!("{target} is no service and has no mode")));
+                return Err(AppError::invalid(format!(
+                    "{target} is no service and has no mode"
+                )));
             }
             let mut group = Group::clone(&known);
             apply(&mut group, &change);
@@ -140,7 +162,11 @@ fn apply(group: &mut Group, change: &ServiceChange) {
 }
 
 fn joined(name: &str, domain: &str) -> String {
-    if domain.is_empty() { name.to_owned() } else { format!("{name}.{domain}") }
+    if domain.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{name}.{domain}")
+    }
 }
 
 /// `web.shop` or `nv.web.shop` or `nodes`.

@@ -25,13 +25,20 @@ impl App {
         if settings == before {
             return Ok(());
         }
-        writer.commit(Draft { settings: Some(settings), ..Draft::default() }).await
+        writer
+            .commit(Draft {
+                settings: Some(settings),
+                ..Draft::default()
+            })
+            .await
     }
 }
 
 fn check(settings: &Settings) -> Result<(), AppError> {
     if !(1..=MAX_DAYS).contains(&settings.event_retention_days) {
-        return Err(AppError::invalid(format!("events are kept 1 to {MAX_DAYS} days")));
+        return Err(AppError::invalid(format!(
+            "events are kept 1 to {MAX_DAYS} days"
+        )));
     }
     if settings.event_retention_max_records < 1000 {
         return Err(AppError::invalid("at least 1000 events are kept"));

@@ -3,8 +3,8 @@
 use super::{change::Draft, key};
 use crate::AppError;
 use rampart_model::{
-    Group, GroupName, NetworkRule, Node, NodeId, NodeStats, RuleId, Timestamp, Workload, WorkloadId,
-    settings::Settings,
+    Group, GroupName, NetworkRule, Node, NodeId, NodeStats, RuleId, Timestamp, Workload,
+    WorkloadId, settings::Settings,
 };
 use rampart_store::{Entry, Revision, Store};
 use serde::{Deserialize, Serialize};
@@ -84,11 +84,16 @@ impl State {
         state.load_config(store).await?;
         for entry in store.list(key::WORKLOAD).await?.entries {
             let workload: Workload = key::decode(&entry)?;
-            state.workloads.insert(workload.id.clone(), Arc::new(workload));
+            state
+                .workloads
+                .insert(workload.id.clone(), Arc::new(workload));
         }
         for entry in store.list(key::NODE).await?.entries {
             let node: Node = key::decode(&entry)?;
-            let entry = NodeEntry { node: Arc::new(node), ..NodeEntry::default() };
+            let entry = NodeEntry {
+                node: Arc::new(node),
+                ..NodeEntry::default()
+            };
             state.nodes.insert(entry.node.id.clone(), entry);
         }
         for entry in store.list(key::QUARANTINE).await?.entries {
@@ -138,7 +143,13 @@ impl State {
         let revision = entry.revision;
         if entry.key.starts_with(key::GROUP) {
             let group: Group = key::decode(entry)?;
-            self.groups.insert(group.name.clone(), Stored { value: Arc::new(group), revision });
+            self.groups.insert(
+                group.name.clone(),
+                Stored {
+                    value: Arc::new(group),
+                    revision,
+                },
+            );
         } else if entry.key.starts_with(key::RULE) {
             let rule: NetworkRule = key::decode(entry)?;
             self.rule_revisions.insert(rule.id, revision);
@@ -147,11 +158,20 @@ impl State {
             *order = key::decode(entry)?;
             self.order_revision = revision;
         } else if entry.key == key::SETTINGS {
-            self.settings = Stored { value: key::decode(entry)?, revision };
+            self.settings = Stored {
+                value: key::decode(entry)?,
+                revision,
+            };
         } else if entry.key.starts_with(key::DOMAIN) {
-            self.domains.insert(key::name(entry, key::DOMAIN).to_owned(), key::decode(entry)?);
+            self.domains.insert(
+                key::name(entry, key::DOMAIN).to_owned(),
+                key::decode(entry)?,
+            );
         } else if entry.key.starts_with(key::ENDPOINT) {
-            self.endpoints.insert(key::name(entry, key::ENDPOINT).to_owned(), key::decode(entry)?);
+            self.endpoints.insert(
+                key::name(entry, key::ENDPOINT).to_owned(),
+                key::decode(entry)?,
+            );
         }
         Ok(())
     }
@@ -212,7 +232,9 @@ impl State {
         let known = if let Some(name) = key.strip_prefix(key::GROUP) {
             self.groups.get(name).map(|g| g.revision)
         } else if let Some(id) = key.strip_prefix(key::RULE) {
-            id.parse().ok().and_then(|id| self.rule_revisions.get(&RuleId(id)).copied())
+            id.parse()
+                .ok()
+                .and_then(|id| self.rule_revisions.get(&RuleId(id)).copied())
         } else if key == key::RULE_ORDER {
             Some(self.order_revision)
         } else if key == key::SETTINGS {

@@ -1,8 +1,8 @@
 //! What the read model shows: plain data, ready for any outside format.
 
 use rampart_model::{
-    Baseline, ConfigSource, Criterion, FileRule, Group, GroupName, LogLevel, Mode, Node,
-    NodeId, NodeStats, ProcessInfo, ProcessRule, Protocol, RuleId, Timestamp, Verdict, Workload,
+    Baseline, ConfigSource, Criterion, FileRule, Group, GroupName, LogLevel, Mode, Node, NodeId,
+    NodeStats, ProcessInfo, ProcessRule, Protocol, RuleId, Timestamp, Verdict, Workload,
     WorkloadId,
 };
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
@@ -314,8 +314,14 @@ pub struct ServiceChange {
 #[derive(Clone, Debug)]
 pub enum RuleEdit {
     /// Rules with id 0 get a free one.
-    Insert { after: Option<u32>, rules: Vec<rampart_model::NetworkRule> },
-    Move { after: Option<u32>, id: RuleId },
+    Insert {
+        after: Option<u32>,
+        rules: Vec<rampart_model::NetworkRule>,
+    },
+    Move {
+        after: Option<u32>,
+        id: RuleId,
+    },
     /// The user's and learned rules become these, in this order; an entry with only an id keeps
     /// the rule of that id.
     Replace(Vec<rampart_model::NetworkRule>),

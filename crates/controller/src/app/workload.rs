@@ -1,6 +1,9 @@
 //! Workloads as they are shown.
 
-use super::{App, Draft, EffectiveProfile, GroupView, List, State, WorkloadState, WorkloadView, activity, lock, name};
+use super::{
+    App, Draft, EffectiveProfile, GroupView, List, State, WorkloadState, WorkloadView, activity,
+    lock, name,
+};
 use crate::AppError;
 use rampart_model::{
     Group, GroupName, LogLevel, Mode, ProcessInfo, Query, Reply, Workload, WorkloadId,
@@ -42,14 +45,23 @@ impl State {
         let learned = self.group(&group);
         let settings = &self.settings.value;
         let policy_mode = self.policy_mode(learned.map(Arc::as_ref));
-        let profile_mode =
-            learned.and_then(|g| g.profile_mode).unwrap_or(settings.new_service_profile_mode);
+        let profile_mode = learned
+            .and_then(|g| g.profile_mode)
+            .unwrap_or(settings.new_service_profile_mode);
         let quarantine = self.quarantined.get(&workload.id).cloned();
         WorkloadView {
-            state: workload_state(workload, quarantine.is_some(), policy_mode.min(profile_mode)),
+            state: workload_state(
+                workload,
+                quarantine.is_some(),
+                policy_mode.min(profile_mode),
+            ),
             service_name: service_of_group(&group).unwrap_or_default().to_owned(),
             baseline: learned.map_or(settings.new_service_baseline, |g| g.profile.baseline),
-            applications: self.applications.get(&workload.id).cloned().unwrap_or_default(),
+            applications: self
+                .applications
+                .get(&workload.id)
+                .cloned()
+                .unwrap_or_default(),
             workload: Workload::clone(workload),
             group,
             groups,
@@ -85,7 +97,10 @@ impl Views {
             .collect();
         Self {
             version: state.version,
-            by_id: workloads.iter().map(|v| (v.workload.id.clone(), v.clone())).collect(),
+            by_id: workloads
+                .iter()
+                .map(|v| (v.workload.id.clone(), v.clone()))
+                .collect(),
             groups: super::group::views(state, &workloads),
             workloads,
         }
@@ -132,14 +147,20 @@ impl App {
             return Ok(());
         }
         let mut draft = Draft::default();
-        draft.quarantined.insert(view.workload.id.clone(), on.then(|| reason.to_owned()));
+        draft
+            .quarantined
+            .insert(view.workload.id.clone(), on.then(|| reason.to_owned()));
         self.writer().await.commit(draft).await?;
         let (event, verb) = if on {
             (name::QUARANTINED, "cut off from the network")
         } else {
             (name::UNQUARANTINED, "joined to the network again")
         };
-        let message = format!("{} was {verb}{}", view.workload.display_name(), because(reason));
+        let message = format!(
+            "{} was {verb}{}",
+            view.workload.display_name(),
+            because(reason)
+        );
         let mut record = activity(self, event, "WORKLOAD", LogLevel::Warning, message);
         record.node = view.workload.node.clone();
         record.node_name = view.workload.node_name.clone();
@@ -151,10 +172,16 @@ impl App {
     pub async fn processes(&self, id: &str, history: bool) -> Result<Vec<ProcessInfo>, AppError> {
         let view = self.workload(id)?;
         let id = view.workload.id.clone();
-        let query = if history { Query::ProcessHistory(id) } else { Query::Processes(id) };
+        let query = if history {
+            Query::ProcessHistory(id)
+        } else {
+            Query::Processes(id)
+        };
         match self.0.deps.agents.query(&view.workload.node, query).await? {
             Reply::Processes(processes) => Ok(processes),
-            _ => Err(AppError::Unavailable { what: "the answer of the node".into() }),
+            _ => Err(AppError::Unavailable {
+                what: "the answer of the node".into(),
+            }),
         }
     }
 
@@ -173,5 +200,9 @@ impl App {
 }
 
 fn because(reason: &str) -> String {
-    if reason.is_empty() { String::new() } else { format!(": {reason}") }
+    if reason.is_empty() {
+        String::new()
+    } else {
+        format!(": {reason}")
+    }
 }

@@ -3,7 +3,10 @@
 //!
 //! Limits: [`MAX_KEYS`] keys.
 
-use super::{Access, Auth, AuthError, Caller, Role, encode, random, user::check_name, user::check_role_domains};
+use super::{
+    Access, Auth, AuthError, Caller, Role, encode, random, user::check_name,
+    user::check_role_domains,
+};
 use rampart_model::Timestamp;
 use rampart_store::Txn;
 use serde::{Deserialize, Serialize};
@@ -44,12 +47,20 @@ pub struct NewApiKey {
 
 impl Auth {
     pub fn api_keys(&self) -> Vec<Arc<ApiKey>> {
-        self.0.keys.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.0
+            .keys
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .values()
+            .cloned()
+            .collect()
     }
 
     pub fn api_key(&self, name: &str) -> Result<Arc<ApiKey>, AuthError> {
         let keys = self.0.keys.read().unwrap_or_else(PoisonError::into_inner);
-        keys.get(name).cloned().ok_or_else(|| AuthError::not_found("API key", name))
+        keys.get(name)
+            .cloned()
+            .ok_or_else(|| AuthError::not_found("API key", name))
     }
 
     /// Makes a key and returns its secret, the only copy there is.
@@ -69,7 +80,9 @@ impl Auth {
             fingerprint: random::fingerprint(&secret),
             role: new.role,
             role_domains: new.role_domains,
-            expires_at: hours.map_or(Timestamp::UNKNOWN, |h| Timestamp(now.ms() + i64::from(h) * 3_600_000)),
+            expires_at: hours.map_or(Timestamp::UNKNOWN, |h| {
+                Timestamp(now.ms() + i64::from(h) * 3_600_000)
+            }),
             expiration_type: new.expiration_type,
             expiration_hours: hours.unwrap_or(0),
             created_at: now,
@@ -79,12 +92,20 @@ impl Auth {
         };
         let _writing = self.0.writing.lock().await;
         if self.api_key(&key.name).is_ok() {
-            return Err(AuthError::Exists { kind: "API key", name: key.name });
+            return Err(AuthError::Exists {
+                kind: "API key",
+                name: key.name,
+            });
         }
         if self.api_keys().len() >= MAX_KEYS {
-            return Err(AuthError::invalid(format!("there are {MAX_KEYS} API keys already")));
+            return Err(AuthError::invalid(format!(
+                "there are {MAX_KEYS} API keys already"
+            )));
         }
-        self.0.store.commit(Txn::new().put(format!("{PREFIX}{}", key.name), encode(&key)?)).await?;
+        self.0
+            .store
+            .commit(Txn::new().put(format!("{PREFIX}{}", key.name), encode(&key)?))
+            .await?;
         let mut keys = self.0.keys.write().unwrap_or_else(PoisonError::into_inner);
         keys.insert(key.name.clone(), Arc::new(key));
         Ok(secret)
@@ -93,8 +114,15 @@ impl Auth {
     pub async fn delete_api_key(&self, name: &str) -> Result<(), AuthError> {
         let _writing = self.0.writing.lock().await;
         self.api_key(name)?;
-        self.0.store.commit(Txn::new().delete(format!("{PREFIX}{name}"))).await?;
-        self.0.keys.write().unwrap_or_else(PoisonError::into_inner).remove(name);
+        self.0
+            .store
+            .commit(Txn::new().delete(format!("{PREFIX}{name}")))
+            .await?;
+        self.0
+            .keys
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(name);
         Ok(())
     }
 
@@ -106,11 +134,16 @@ impl Auth {
         if !same || !self.key_is_valid(name, self.0.clock.now()) {
             return Err(AuthError::Unauthenticated);
         }
-        Ok(Caller::key(name, Access::new(key.role, &key.role_domains), address))
+        Ok(Caller::key(
+            name,
+            Access::new(key.role, &key.role_domains),
+            address,
+        ))
     }
 
     pub(super) fn key_is_valid(&self, name: &str, now: Timestamp) -> bool {
-        self.api_key(name).is_ok_and(|key| !key.expires_at.is_known() || key.expires_at > now)
+        self.api_key(name)
+            .is_ok_and(|key| !key.expires_at.is_known() || key.expires_at > now)
     }
 }
 
@@ -124,6 +157,8 @@ fn life(kind: &str, hours: u32) -> Result<Option<u32>, AuthError> {
         "oneyear" => Ok(Some(365 * 24)),
         "hours" if (1..=365 * 24).contains(&hours) => Ok(Some(hours)),
         "hours" => Err(AuthError::invalid("expiration_hours is 1 to 8760")),
-        _ => Err(AuthError::invalid("expiration_type is never, onehour, oneday, onemonth, oneyear or hours")),
+        _ => Err(AuthError::invalid(
+            "expiration_type is never, onehour, oneday, onemonth, oneyear or hours",
+        )),
     }
 }

@@ -10,7 +10,9 @@ pub enum AuthError {
     /// nothing.
     #[error("the credentials are wrong or the session has ended; sign in again")]
     Unauthenticated,
-    #[error("too many wrong passwords: try again later, or ask an administrator to unblock the user")]
+    #[error(
+        "too many wrong passwords: try again later, or ask an administrator to unblock the user"
+    )]
     Blocked {
         /// This attempt was the one too many.
         just_now: bool,
@@ -23,7 +25,10 @@ pub enum AuthError {
     #[error("too many sign-in attempts: try again in a minute")]
     Busy,
     #[error("{reason}")]
-    Weak { reason: String, profile: Arc<PasswordProfile> },
+    Weak {
+        reason: String,
+        profile: Arc<PasswordProfile>,
+    },
     #[error("{what}")]
     Invalid { what: String },
     #[error("{kind} `{name}` does not exist")]
@@ -51,6 +56,9 @@ impl AuthError {
     }
 
     pub(crate) fn not_found(kind: &'static str, name: &str) -> Self {
-        Self::NotFound { kind, name: name.chars().take(128).collect() }
+        Self::NotFound {
+            kind,
+            name: name.chars().take(128).collect(),
+        }
     }
 }

@@ -57,17 +57,31 @@ impl Guard {
         if state.names.get(name).is_some_and(|f| f.blocked_until > now) {
             return Gate::Blocked;
         }
-        let busy = |w: &Window| now.since(w.since) < ADDRESS_WINDOW_MS && w.count >= ADDRESS_FAILURES;
-        if state.addresses.get(address).is_some_and(busy) { Gate::Busy } else { Gate::Open }
+        let busy =
+            |w: &Window| now.since(w.since) < ADDRESS_WINDOW_MS && w.count >= ADDRESS_FAILURES;
+        if state.addresses.get(address).is_some_and(busy) {
+            Gate::Busy
+        } else {
+            Gate::Open
+        }
     }
 
     /// Notes a failure. The answer is the end of the block, if this failure began one.
-    pub fn failed(&self, name: &str, address: &str, now: Timestamp, profile: &PasswordProfile) -> Option<Timestamp> {
+    pub fn failed(
+        &self,
+        name: &str,
+        address: &str,
+        now: Timestamp,
+        profile: &PasswordProfile,
+    ) -> Option<Timestamp> {
         let mut state = self.state();
         make_room(&mut state.addresses, address, MAX_ADDRESSES, |w| w.since);
         let window = state.addresses.entry(address.to_owned()).or_default();
         if now.since(window.since) >= ADDRESS_WINDOW_MS {
-            *window = Window { count: 0, since: now };
+            *window = Window {
+                count: 0,
+                since: now,
+            };
         }
         window.count = window.count.saturating_add(1);
 
@@ -78,10 +92,15 @@ impl Guard {
         }
         failures.last = now;
         failures.count = failures.count.saturating_add(1);
-        if !profile.enable_block_after_failed_login || failures.count < profile.block_after_failed_login_count {
+        if !profile.enable_block_after_failed_login
+            || failures.count < profile.block_after_failed_login_count
+        {
             return None;
         }
-        failures.blocked_until = Timestamp(now.ms().saturating_add(i64::from(profile.block_minutes) * 60_000));
+        failures.blocked_until = Timestamp(
+            now.ms()
+                .saturating_add(i64::from(profile.block_minutes) * 60_000),
+        );
         Some(failures.blocked_until)
     }
 
@@ -93,13 +112,20 @@ impl Guard {
     /// What the store remembers of a block.
     pub fn restore(&self, name: &str, blocked_until: Timestamp) {
         if blocked_until.is_known() {
-            let failures = Failures { count: 0, last: blocked_until, blocked_until };
+            let failures = Failures {
+                count: 0,
+                last: blocked_until,
+                blocked_until,
+            };
             self.state().names.insert(name.to_owned(), failures);
         }
     }
 
     pub fn is_blocked(&self, name: &str, now: Timestamp) -> bool {
-        self.state().names.get(name).is_some_and(|f| f.blocked_until > now)
+        self.state()
+            .names
+            .get(name)
+            .is_some_and(|f| f.blocked_until > now)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -108,11 +134,20 @@ impl Guard {
 }
 
 /// A full table loses its oldest entry before a new one comes.
-fn make_room<V>(table: &mut HashMap<String, V>, key: &str, max: usize, age: impl Fn(&V) -> Timestamp) {
+fn make_room<V>(
+    table: &mut HashMap<String, V>,
+    key: &str,
+    max: usize,
+    age: impl Fn(&V) -> Timestamp,
+) {
     if table.len() < max || table.contains_key(key) {
         return;
     }
-    if let Some(oldest) = table.iter().min_by_key(|(_, v)| age(v)).map(|(k, _)| k.clone()) {
+    if let Some(oldest) = table
+        .iter()
+        .min_by_key(|(_, v)| age(v))
+        .map(|(k, _)| k.clone())
+    {
         table.remove(&oldest);
     }
 }
@@ -129,10 +164,17 @@ mod tests {
             assert_eq!(guard.failed("eve", "10.0.0.1", at(n), &profile), None);
         }
         assert_eq!(guard.gate("eve", "10.0.0.1", at(4)), Gate::Open);
-        assert_eq!(guard.failed("eve", "10.0.0.1", at(4), &profile), Some(at(64)));
+        assert_eq!(
+            guard.failed("eve", "10.0.0.1", at(4), &profile),
+            Some(at(64))
+        );
         assert_eq!(guard.gate("eve", "10.0.0.2", at(63)), Gate::Blocked);
         assert_eq!(guard.gate("eve", "10.0.0.2", at(64)), Gate::Open);
-        assert_eq!(guard.failed("eve", "10.0.0.1", at(65), &profile), None, "counting starts anew");
+        assert_eq!(
+            guard.failed("eve", "10.0.0.1", at(65), &profile),
+            None,
+            "counting starts anew"
+        );
         guard.clear("eve");
         assert!(!guard.is_blocked("eve", at(65)));
     }
@@ -147,17 +189,28 @@ mod tests {
         }
         assert_eq!(guard.gate("other", "10.0.0.1", now), Gate::Busy);
         assert_eq!(guard.gate("other", "10.0.0.2", now), Gate::Open);
-        assert_eq!(guard.gate("other", "10.0.0.1", Timestamp(5_060_000)), Gate::Open);
+        assert_eq!(
+            guard.gate("other", "10.0.0.1", Timestamp(5_060_000)),
+            Gate::Open
+        );
     }
 
     #[test]
     fn memory_is_bounded() {
         let (guard, profile) = (Guard::default(), PasswordProfile::default());
         for n in 0..i64::try_from(MAX_NAMES).unwrap() + 100 {
-            guard.failed(&format!("u{n}"), &format!("a{n}"), Timestamp(n + 1), &profile);
+            guard.failed(
+                &format!("u{n}"),
+                &format!("a{n}"),
+                Timestamp(n + 1),
+                &profile,
+            );
         }
         let state = guard.state();
-        assert_eq!((state.names.len(), state.addresses.len()), (MAX_NAMES, MAX_ADDRESSES));
+        assert_eq!(
+            (state.names.len(), state.addresses.len()),
+            (MAX_NAMES, MAX_ADDRESSES)
+        );
         assert!(!state.names.contains_key("u0") && state.names.contains_key("u4195"));
     }
 }

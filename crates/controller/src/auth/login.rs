@@ -35,7 +35,8 @@ pub struct SignedIn {
 pub enum Bootstrap {
     /// `admin` has a password of their own.
     Kept,
-    /// `admin` was made with the password given; it must be changed at the first sign-in.
+    /// `admin` was made with the password given. It was chosen by the operator, for automation, so
+    /// no change is demanded.
     Given,
     /// `admin` was made with this one-time password, to be shown once; it must be changed at the
     /// first sign-in.
@@ -61,14 +62,18 @@ impl Auth {
             }
         };
         let now = self.0.clock.now();
-        let hash = self.0.hasher.hash(self.0.hasher.turn().await?, &password).await?;
+        let hash = self
+            .0
+            .hasher
+            .hash(self.0.hasher.turn().await?, &password)
+            .await?;
         let _writing = self.0.writing.lock().await;
         self.save(User {
             name: ADMIN.to_owned(),
             hash,
             role: Role::Admin,
             bootstrap: true,
-            must_reset: true,
+            must_reset: matches!(outcome, Bootstrap::Generated(_)),
             created_at: now,
             password_at: now,
             ..User::default()
@@ -100,19 +105,29 @@ impl Auth {
         let (token, caller) = self.begin(&user, login.address).await?;
         let now = self.0.clock.now();
         self.change(&user.name, |user| {
+            // From here on it is theirs: no start makes another.
+            user.bootstrap = false;
             user.last_login_at = now;
             user.login_count = user.login_count.saturating_add(1);
             user.blocked_until = Timestamp::UNKNOWN;
             Ok(())
         })
         .await?;
-        Ok(LoginOutcome::SignedIn(SignedIn { token, caller, user: self.user(&user.name)? }))
+        Ok(LoginOutcome::SignedIn(SignedIn {
+            token,
+            caller,
+            user: self.user(&user.name)?,
+        }))
     }
 
     /// The user whose password it is.
     async fn prove(&self, login: &Login<'_>) -> Result<Arc<User>, AuthError> {
         // A name no user can have still counts and costs, under one name for all such.
-        let name = if check_name(login.user).is_ok() { login.user } else { "?" };
+        let name = if check_name(login.user).is_ok() {
+            login.user
+        } else {
+            "?"
+        };
         self.pass(name, login.address)?;
         let turn = self.0.hasher.turn().await?;
         // Others may have failed for this name while it waited.
@@ -126,7 +141,11 @@ impl Auth {
             return Ok(user);
         }
         let now = self.0.clock.now();
-        let Some(until) = self.0.guard.failed(name, login.address, now, &self.profile()) else {
+        let Some(until) = self
+            .0
+            .guard
+            .failed(name, login.address, now, &self.profile())
+        else {
             return Err(AuthError::Unauthenticated);
         };
         if self.find(name).is_some() {

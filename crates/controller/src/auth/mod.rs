@@ -94,8 +94,17 @@ impl Auth {
             clock,
             hasher: Hasher::default(),
             guard,
-            users: RwLock::new(users.into_iter().map(|u| (u.name.clone(), Arc::new(u))).collect()),
-            keys: RwLock::new(keys.into_iter().map(|k| (k.name.clone(), Arc::new(k))).collect()),
+            users: RwLock::new(
+                users
+                    .into_iter()
+                    .map(|u| (u.name.clone(), Arc::new(u)))
+                    .collect(),
+            ),
+            keys: RwLock::new(
+                keys.into_iter()
+                    .map(|k| (k.name.clone(), Arc::new(k)))
+                    .collect(),
+            ),
             profile: RwLock::new(Arc::new(profile)),
             sessions,
             eula: AtomicBool::new(eula),
@@ -106,7 +115,11 @@ impl Auth {
     }
 
     pub fn profile(&self) -> Arc<PasswordProfile> {
-        self.0.profile.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0
+            .profile
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Replaces the password rules; they hold from the next password on.
@@ -114,7 +127,11 @@ impl Auth {
         profile.check()?;
         let _writing = self.0.writing.lock().await;
         self.put(PROFILE_KEY, &profile).await?;
-        *self.0.profile.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(profile);
+        *self
+            .0
+            .profile
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(profile);
         Ok(())
     }
 
@@ -124,7 +141,11 @@ impl Auth {
 
     pub async fn set_eula(&self, accepted: bool) -> Result<(), AuthError> {
         let txn = Txn::new();
-        let txn = if accepted { txn.put(EULA_KEY, "true") } else { txn.delete(EULA_KEY) };
+        let txn = if accepted {
+            txn.put(EULA_KEY, "true")
+        } else {
+            txn.delete(EULA_KEY)
+        };
         self.0.store.commit(txn).await?;
         self.0.eula.store(accepted, Ordering::Relaxed);
         Ok(())
@@ -141,20 +162,34 @@ impl Auth {
     }
 
     async fn put<T: Serialize>(&self, key: &str, value: &T) -> Result<(), AuthError> {
-        self.0.store.commit(Txn::new().put(key, encode(value)?)).await?;
+        self.0
+            .store
+            .commit(Txn::new().put(key, encode(value)?))
+            .await?;
         Ok(())
     }
 }
 
 fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, AuthError> {
-    serde_json::to_vec(value).map_err(|source| AuthError::Encoding { key: String::new(), source })
+    serde_json::to_vec(value).map_err(|source| AuthError::Encoding {
+        key: String::new(),
+        source,
+    })
 }
 
 fn decode<T: DeserializeOwned>(entry: &Entry) -> Result<T, AuthError> {
-    serde_json::from_slice(&entry.value)
-        .map_err(|source| AuthError::Encoding { key: entry.key.clone(), source })
+    serde_json::from_slice(&entry.value).map_err(|source| AuthError::Encoding {
+        key: entry.key.clone(),
+        source,
+    })
 }
 
 async fn load<T: DeserializeOwned>(store: &dyn Store, prefix: &str) -> Result<Vec<T>, AuthError> {
-    store.list(prefix).await?.entries.iter().map(decode).collect()
+    store
+        .list(prefix)
+        .await?
+        .entries
+        .iter()
+        .map(decode)
+        .collect()
 }

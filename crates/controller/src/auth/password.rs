@@ -67,8 +67,13 @@ impl Hasher {
             return Err(AuthError::Busy);
         }
         let permit = self.permits.clone().acquire_owned().await;
-        let permit = permit.map_err(|_| AuthError::System { what: "the password hasher" })?;
-        Ok(Turn { _permit: permit, _place: place })
+        let permit = permit.map_err(|_| AuthError::System {
+            what: "the password hasher",
+        })?;
+        Ok(Turn {
+            _permit: permit,
+            _place: place,
+        })
     }
 
     /// A PHC string with a fresh salt.
@@ -76,11 +81,21 @@ impl Hasher {
         check_length(password)?;
         let salt = random::bytes::<SALT_BYTES>()?;
         let hash = self.run(turn, password, salt.to_vec(), Cost::OURS).await?;
-        Ok(Stored { cost: Cost::OURS, salt: salt.to_vec(), hash }.to_phc())
+        Ok(Stored {
+            cost: Cost::OURS,
+            salt: salt.to_vec(),
+            hash,
+        }
+        .to_phc())
     }
 
     /// Whether the password is the one hashed. Without a hash it takes as long and says no.
-    pub async fn verify(&self, turn: Turn, password: &str, phc: Option<&str>) -> Result<bool, AuthError> {
+    pub async fn verify(
+        &self,
+        turn: Turn,
+        password: &str,
+        phc: Option<&str>,
+    ) -> Result<bool, AuthError> {
         let known = phc.and_then(Stored::from_phc);
         let fits = check_length(password).is_ok();
         let password = if fits { password } else { "" };
@@ -98,25 +113,43 @@ impl Hasher {
         self.count.load(Ordering::Relaxed)
     }
 
-    async fn run(&self, turn: Turn, password: &str, salt: Vec<u8>, cost: Cost) -> Result<Vec<u8>, AuthError> {
+    async fn run(
+        &self,
+        turn: Turn,
+        password: &str,
+        salt: Vec<u8>,
+        cost: Cost,
+    ) -> Result<Vec<u8>, AuthError> {
         self.count.fetch_add(1, Ordering::Relaxed);
         let password = zeroize::Zeroizing::new(password.as_bytes().to_vec());
-        let failed = || AuthError::System { what: "the password hasher" };
+        let failed = || AuthError::System {
+            what: "the password hasher",
+        };
         let work = move || {
             let _turn = turn;
             let params = Params::new(cost.memory_kib, cost.passes, cost.lanes, Some(HASH_BYTES));
-            let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.map_err(|_| failed())?);
+            let argon = Argon2::new(
+                Algorithm::Argon2id,
+                Version::V0x13,
+                params.map_err(|_| failed())?,
+            );
             let mut out = vec![0; HASH_BYTES];
-            argon.hash_password_into(&password, &salt, &mut out).map_err(|_| failed())?;
+            argon
+                .hash_password_into(&password, &salt, &mut out)
+                .map_err(|_| failed())?;
             Ok(out)
         };
-        tokio::task::spawn_blocking(work).await.map_err(|_| failed())?
+        tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|_| failed())?
     }
 }
 
 fn check_length(password: &str) -> Result<(), AuthError> {
     if password.is_empty() || password.len() > MAX_PASSWORD_BYTES {
-        return Err(AuthError::invalid(format!("a password has 1 to {MAX_PASSWORD_BYTES} bytes")));
+        return Err(AuthError::invalid(format!(
+            "a password has 1 to {MAX_PASSWORD_BYTES} bytes"
+        )));
     }
     Ok(())
 }
@@ -129,7 +162,11 @@ struct Cost {
 }
 
 impl Cost {
-    const OURS: Self = Self { memory_kib: MEMORY_KIB, passes: PASSES, lanes: LANES };
+    const OURS: Self = Self {
+        memory_kib: MEMORY_KIB,
+        passes: PASSES,
+        lanes: LANES,
+    };
 }
 
 /// A hash in parts. As text it is a PHC string: `$argon2id$v=19$m=…,t=…,p=…$salt$hash`.
@@ -141,17 +178,34 @@ struct Stored {
 
 impl Stored {
     fn to_phc(&self) -> String {
-        let Cost { memory_kib, passes, lanes } = self.cost;
-        let (salt, hash) = (STANDARD_NO_PAD.encode(&self.salt), STANDARD_NO_PAD.encode(&self.hash));
+        let Cost {
+            memory_kib,
+            passes,
+            lanes,
+        } = self.cost;
+        let (salt, hash) = (
+            STANDARD_NO_PAD.encode(&self.salt),
+            STANDARD_NO_PAD.encode(&self.hash),
+        );
         format!("$argon2id$v=19$m={memory_kib},t={passes},p={lanes}${salt}${hash}")
     }
 
     fn from_phc(text: &str) -> Option<Self> {
         let parts: Vec<&str> = text.split('$').collect();
-        let ["", "argon2id", "v=19", cost, salt, hash] = parts[..] else { return None };
-        let mut numbers = cost.split(',').zip(["m=", "t=", "p="]).map(|(part, name)| part.strip_prefix(name)?.parse().ok());
-        let cost = Cost { memory_kib: numbers.next()??, passes: numbers.next()??, lanes: numbers.next()?? };
-        let sane = cost.memory_kib <= MAX_MEMORY_KIB && cost.passes <= MAX_PASSES && cost.lanes <= 4;
+        let ["", "argon2id", "v=19", cost, salt, hash] = parts[..] else {
+            return None;
+        };
+        let mut numbers = cost
+            .split(',')
+            .zip(["m=", "t=", "p="])
+            .map(|(part, name)| part.strip_prefix(name)?.parse().ok());
+        let cost = Cost {
+            memory_kib: numbers.next()??,
+            passes: numbers.next()??,
+            lanes: numbers.next()??,
+        };
+        let sane =
+            cost.memory_kib <= MAX_MEMORY_KIB && cost.passes <= MAX_PASSES && cost.lanes <= 4;
         let salt = STANDARD_NO_PAD.decode(salt).ok()?;
         let hash = STANDARD_NO_PAD.decode(hash).ok()?;
         (sane && salt.len() >= 8 && hash.len() == HASH_BYTES).then_some(Self { cost, salt, hash })
@@ -165,17 +219,31 @@ mod tests {
     #[tokio::test]
     async fn a_hash_knows_its_password_and_no_other() {
         let hasher = Hasher::default();
-        let hash = hasher.hash(hasher.turn().await.unwrap(), "correct horse").await.unwrap();
-        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+        let hash = hasher
+            .hash(hasher.turn().await.unwrap(), "correct horse")
+            .await
+            .unwrap();
+        assert!(
+            hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
+            "{hash}"
+        );
         for (password, phc, expected) in [
             ("correct horse", Some(hash.as_str()), true),
             ("correct horsf", Some(hash.as_str()), false),
             ("correct horse", None, false),
             ("", Some(hash.as_str()), false),
-            ("correct horse", Some("$argon2id$v=19$m=99999999,t=2,p=1$AAAA$AAAA"), false),
+            (
+                "correct horse",
+                Some("$argon2id$v=19$m=99999999,t=2,p=1$AAAA$AAAA"),
+                false,
+            ),
         ] {
             let turn = hasher.turn().await.unwrap();
-            assert_eq!(hasher.verify(turn, password, phc).await.unwrap(), expected, "{password} {phc:?}");
+            assert_eq!(
+                hasher.verify(turn, password, phc).await.unwrap(),
+                expected,
+                "{password} {phc:?}"
+            );
         }
         assert_eq!(hasher.count(), 6);
     }
@@ -191,7 +259,10 @@ mod tests {
         }
         let mut turned_away = 0;
         while turned_away < 10 {
-            assert!(!waiting.join_next().await.unwrap().unwrap(), "nobody gets a turn while both are held");
+            assert!(
+                !waiting.join_next().await.unwrap().unwrap(),
+                "nobody gets a turn while both are held"
+            );
             turned_away += 1;
         }
         drop(held);

@@ -53,17 +53,43 @@ impl Default for PasswordProfile {
 impl PasswordProfile {
     /// Refuses rules nobody could meet or that switch protection off by a number.
     pub fn check(&self) -> Result<(), AuthError> {
-        let classes = [self.min_uppercase_count, self.min_lowercase_count, self.min_digit_count, self.min_special_count];
+        let classes = [
+            self.min_uppercase_count,
+            self.min_lowercase_count,
+            self.min_digit_count,
+            self.min_special_count,
+        ];
         let needed: u64 = classes.iter().map(|n| u64::from(*n)).sum();
         let checks = [
             ((8..=128).contains(&self.min_len), "min_len is 8 to 128"),
-            (needed <= 128, "the counts of character classes are 128 together at the most"),
-            ((1..=3650).contains(&self.password_expire_after_days), "password_expire_after_days is 1 to 3650"),
-            ((1..=32).contains(&self.password_keep_history_count), "password_keep_history_count is 1 to 32"),
-            ((1..=100).contains(&self.block_after_failed_login_count), "block_after_failed_login_count is 1 to 100"),
-            ((1..=10_080).contains(&self.block_minutes), "block_minutes is 1 to 10080"),
-            ((30..=3600).contains(&self.session_timeout), "session_timeout is 30 to 3600 seconds"),
-            (self.comment.len() <= 256, "comment has 256 bytes at the most"),
+            (
+                needed <= 128,
+                "the counts of character classes are 128 together at the most",
+            ),
+            (
+                (1..=3650).contains(&self.password_expire_after_days),
+                "password_expire_after_days is 1 to 3650",
+            ),
+            (
+                (1..=32).contains(&self.password_keep_history_count),
+                "password_keep_history_count is 1 to 32",
+            ),
+            (
+                (1..=100).contains(&self.block_after_failed_login_count),
+                "block_after_failed_login_count is 1 to 100",
+            ),
+            (
+                (1..=10_080).contains(&self.block_minutes),
+                "block_minutes is 1 to 10080",
+            ),
+            (
+                (30..=3600).contains(&self.session_timeout),
+                "session_timeout is 30 to 3600 seconds",
+            ),
+            (
+                self.comment.len() <= 256,
+                "comment has 256 bytes at the most",
+            ),
         ];
         match checks.iter().find(|(holds, _)| !holds) {
             Some((_, what)) => Err(AuthError::invalid(*what)),
@@ -73,14 +99,31 @@ impl PasswordProfile {
 
     /// Refuses a password the rules do not allow.
     pub fn admit(self: &Arc<Self>, password: &str, user: &str) -> Result<(), AuthError> {
-        let weak = |reason: String| Err(AuthError::Weak { reason, profile: self.clone() });
+        let weak = |reason: String| {
+            Err(AuthError::Weak {
+                reason,
+                profile: self.clone(),
+            })
+        };
         let count = |test: fn(&char) -> bool| password.chars().filter(test).count();
         let rules = [
             (password.chars().count(), self.min_len, "characters"),
-            (count(|c| c.is_uppercase()), self.min_uppercase_count, "upper-case letters"),
-            (count(|c| c.is_lowercase()), self.min_lowercase_count, "lower-case letters"),
+            (
+                count(|c| c.is_uppercase()),
+                self.min_uppercase_count,
+                "upper-case letters",
+            ),
+            (
+                count(|c| c.is_lowercase()),
+                self.min_lowercase_count,
+                "lower-case letters",
+            ),
             (count(char::is_ascii_digit), self.min_digit_count, "digits"),
-            (count(|c| !c.is_alphanumeric() && !c.is_whitespace()), self.min_special_count, "special characters"),
+            (
+                count(|c| !c.is_alphanumeric() && !c.is_whitespace()),
+                self.min_special_count,
+                "special characters",
+            ),
         ];
         for (has, needs, of) in rules {
             if has < usize::try_from(needs).unwrap_or(usize::MAX) {
@@ -103,17 +146,31 @@ mod tests {
 
     #[test]
     fn passwords_are_judged_by_the_rules() {
-        let profile = Arc::new(PasswordProfile { min_special_count: 1, ..PasswordProfile::default() });
+        let profile = Arc::new(PasswordProfile {
+            min_special_count: 1,
+            ..PasswordProfile::default()
+        });
         for (password, reason) in [
             ("Correct1!", ""),
             ("Pässwörter1!", ""),
             ("Short1!", "the password needs 8 characters and has 7"),
-            ("lowercase1!", "the password needs 1 upper-case letters and has 0"),
-            ("UPPERCASE1!", "the password needs 1 lower-case letters and has 0"),
+            (
+                "lowercase1!",
+                "the password needs 1 upper-case letters and has 0",
+            ),
+            (
+                "UPPERCASE1!",
+                "the password needs 1 lower-case letters and has 0",
+            ),
             ("NoDigits!!", "the password needs 1 digits and has 0"),
-            ("NoSpecial1", "the password needs 1 special characters and has 0"),
+            (
+                "NoSpecial1",
+                "the password needs 1 special characters and has 0",
+            ),
         ] {
-            let got = profile.admit(password, "admin").map_or_else(|e| e.to_string(), |()| String::new());
+            let got = profile
+                .admit(password, "admin")
+                .map_or_else(|e| e.to_string(), |()| String::new());
             assert_eq!(got, reason, "{password}");
         }
         assert!(profile.admit("Administrator1!", "administrator1!").is_err());
@@ -122,13 +179,14 @@ mod tests {
     #[test]
     fn rules_that_protect_nothing_are_refused() {
         assert!(PasswordProfile::default().check().is_ok());
-        for change in [
-            |p: &mut PasswordProfile| p.min_len = 4,
+        let changes: [fn(&mut PasswordProfile); 5] = [
+            |p| p.min_len = 4,
             |p| p.block_after_failed_login_count = 0,
             |p| p.block_minutes = 0,
             |p| p.session_timeout = 10,
             |p| p.min_digit_count = u32::MAX,
-        ] {
+        ];
+        for change in changes {
             let mut profile = PasswordProfile::default();
             change(&mut profile);
             assert!(profile.check().is_err(), "{profile:?}");

@@ -75,14 +75,29 @@ impl Rights {
     }
 
     fn union(self, other: Self) -> Self {
-        Self { read: self.read | other.read, write: self.write | other.write }
+        Self {
+            read: self.read | other.read,
+            write: self.write | other.write,
+        }
     }
 
     fn of(read: impl Fn(Permission) -> bool, write: impl Fn(Permission) -> bool) -> Self {
-        Permission::ALL.iter().fold(Self::default(), |rights, permission| Self {
-            read: rights.read | if read(*permission) { Self::bit(*permission) } else { 0 },
-            write: rights.write | if write(*permission) { Self::bit(*permission) } else { 0 },
-        })
+        Permission::ALL
+            .iter()
+            .fold(Self::default(), |rights, permission| Self {
+                read: rights.read
+                    | if read(*permission) {
+                        Self::bit(*permission)
+                    } else {
+                        0
+                    },
+                write: rights.write
+                    | if write(*permission) {
+                        Self::bit(*permission)
+                    } else {
+                        0
+                    },
+            })
     }
 
     /// Visible permissions with what is held of each.
@@ -163,9 +178,15 @@ pub struct Access {
 
 impl Access {
     pub fn new(role: Role, role_domains: &BTreeMap<String, Vec<String>>) -> Self {
-        let mut access = Self { role, global: role.rights(), ..Self::default() };
+        let mut access = Self {
+            role,
+            global: role.rights(),
+            ..Self::default()
+        };
         for (name, domains) in role_domains {
-            let Some(role) = Role::parse(name) else { continue };
+            let Some(role) = Role::parse(name) else {
+                continue;
+            };
             for domain in domains {
                 let rights = access.domains.entry(domain.clone()).or_default();
                 *rights = rights.union(role.domain_rights());
@@ -177,7 +198,11 @@ impl Access {
 
     /// Whether it may read or write things of `domain`; `None` is the cluster as a whole.
     pub fn can(&self, permission: Permission, write: bool, domain: Option<&str>) -> bool {
-        let here = |domain: &str| self.domains.get(domain).is_some_and(|r| r.has(permission, write));
+        let here = |domain: &str| {
+            self.domains
+                .get(domain)
+                .is_some_and(|r| r.has(permission, write))
+        };
         self.global.has(permission, write) || domain.is_some_and(here)
     }
 
@@ -191,7 +216,9 @@ impl Access {
         if self.can(permission, false, None) {
             return None;
         }
-        let may = |(domain, rights): (&String, &Rights)| rights.has(permission, false).then(|| domain.clone());
+        let may = |(domain, rights): (&String, &Rights)| {
+            rights.has(permission, false).then(|| domain.clone())
+        };
         Some(self.domains.iter().filter_map(may).collect())
     }
 
@@ -206,7 +233,10 @@ impl Access {
     /// `admin`, or `shop=reader` for a role in one domain.
     pub fn role_names(&self) -> Vec<String> {
         let global = (self.role != Role::None).then(|| self.role.name().to_owned());
-        let domains = self.domain_roles.iter().map(|(domain, role)| format!("{domain}={}", role.name()));
+        let domains = self
+            .domain_roles
+            .iter()
+            .map(|(domain, role)| format!("{domain}={}", role.name()));
         global.into_iter().chain(domains).collect()
     }
 }
@@ -221,9 +251,19 @@ mod tests {
         let reader = Access::new(Role::Reader, &BTreeMap::new());
         let none = Access::new(Role::None, &BTreeMap::new());
         for permission in Permission::ALL {
-            assert_eq!(admin.can(*permission, true, None), permission.can_write(), "{permission:?}");
-            assert_eq!(reader.can(*permission, false, None), permission.can_read(), "{permission:?}");
-            assert!(!reader.can(*permission, true, None) && !none.can_somewhere(*permission, false));
+            assert_eq!(
+                admin.can(*permission, true, None),
+                permission.can_write(),
+                "{permission:?}"
+            );
+            assert_eq!(
+                reader.can(*permission, false, None),
+                permission.can_read(),
+                "{permission:?}"
+            );
+            assert!(
+                !reader.can(*permission, true, None) && !none.can_somewhere(*permission, false)
+            );
         }
     }
 
@@ -242,10 +282,20 @@ mod tests {
             (false, Some(""), false),
             (false, None, false),
         ] {
-            assert_eq!(access.can(Permission::RtPolicy, write, domain), expected, "{write} {domain:?}");
+            assert_eq!(
+                access.can(Permission::RtPolicy, write, domain),
+                expected,
+                "{write} {domain:?}"
+            );
         }
-        assert!(!access.can(Permission::NvResource, false, Some("shop")), "nodes belong to no domain");
-        assert_eq!(access.readable(Permission::Events), Some(vec!["data".to_owned(), "shop".to_owned()]));
+        assert!(
+            !access.can(Permission::NvResource, false, Some("shop")),
+            "nodes belong to no domain"
+        );
+        assert_eq!(
+            access.readable(Permission::Events),
+            Some(vec!["data".to_owned(), "shop".to_owned()])
+        );
         assert_eq!(access.role_names(), ["data=reader", "shop=admin"]);
     }
 }

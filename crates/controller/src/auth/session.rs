@@ -44,7 +44,11 @@ struct Session {
 impl Session {
     fn new(record: Record) -> Self {
         let seen = record.seen_at.ms();
-        Self { record, seen_at: AtomicI64::new(seen), saved_at: AtomicI64::new(seen) }
+        Self {
+            record,
+            seen_at: AtomicI64::new(seen),
+            saved_at: AtomicI64::new(seen),
+        }
     }
 
     fn alive(&self, now: Timestamp) -> bool {
@@ -65,26 +69,48 @@ pub(super) struct Sessions {
 impl Sessions {
     pub(super) async fn load(store: &dyn Store, now: Timestamp) -> Result<Self, AuthError> {
         let records: Vec<Record> = load(store, PREFIX).await?;
-        let (alive, ended): (Vec<_>, Vec<_>) =
-            records.into_iter().map(Session::new).partition(|session| session.alive(now));
+        let (alive, ended): (Vec<_>, Vec<_>) = records
+            .into_iter()
+            .map(Session::new)
+            .partition(|session| session.alive(now));
         if !ended.is_empty() {
-            store.commit(ended.iter().fold(Txn::new(), |txn, session| txn.delete(session.key()))).await?;
+            store
+                .commit(
+                    ended
+                        .iter()
+                        .fold(Txn::new(), |txn, session| txn.delete(session.key())),
+                )
+                .await?;
         }
-        let all = alive.into_iter().map(|s| (s.record.fingerprint.clone(), Arc::new(s))).collect();
-        Ok(Self { all: RwLock::new(all) })
+        let all = alive
+            .into_iter()
+            .map(|s| (s.record.fingerprint.clone(), Arc::new(s)))
+            .collect();
+        Ok(Self {
+            all: RwLock::new(all),
+        })
     }
 
     pub(super) fn len(&self) -> usize {
-        self.all.read().unwrap_or_else(PoisonError::into_inner).len()
+        self.all
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len()
     }
 
     fn find(&self, fingerprint: &str) -> Option<Arc<Session>> {
-        self.all.read().unwrap_or_else(PoisonError::into_inner).get(fingerprint).cloned()
+        self.all
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(fingerprint)
+            .cloned()
     }
 
     fn take(&self, pick: impl Fn(&Session) -> bool) -> Vec<Arc<Session>> {
         let mut all = self.all.write().unwrap_or_else(PoisonError::into_inner);
-        all.extract_if(|_, session| pick(session)).map(|(_, session)| session).collect()
+        all.extract_if(|_, session| pick(session))
+            .map(|(_, session)| session)
+            .collect()
     }
 }
 
@@ -127,12 +153,21 @@ impl Caller {
 
 impl Auth {
     /// Begins a session and returns its token, the only copy there is.
-    pub(super) async fn begin(&self, user: &User, address: &str) -> Result<(String, Caller), AuthError> {
+    pub(super) async fn begin(
+        &self,
+        user: &User,
+        address: &str,
+    ) -> Result<(String, Caller), AuthError> {
         let now = self.0.clock.now();
         let _writing = self.0.writing.lock().await;
         self.drop_ended(now).await?;
         let held = {
-            let all = self.0.sessions.all.read().unwrap_or_else(PoisonError::into_inner);
+            let all = self
+                .0
+                .sessions
+                .all
+                .read()
+                .unwrap_or_else(PoisonError::into_inner);
             all.values().filter(|s| s.record.user == user.name).count()
         };
         if held >= MAX_PER_USER {
@@ -149,20 +184,36 @@ impl Auth {
             idle: i64::from(self.timeout(user)) * 1000,
         };
         let session = Arc::new(Session::new(record));
-        self.0.store.commit(Txn::new().put(session.key(), encode(&session.record)?)).await?;
+        self.0
+            .store
+            .commit(Txn::new().put(session.key(), encode(&session.record)?))
+            .await?;
         let caller = caller_of(&session, user, address);
-        let mut all = self.0.sessions.all.write().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self
+            .0
+            .sessions
+            .all
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         all.insert(session.record.fingerprint.clone(), session);
         Ok((token, caller))
     }
 
     /// Who makes the request; using a session keeps it alive.
-    pub async fn authenticate(&self, credential: &Credential, address: &str) -> Result<Caller, AuthError> {
+    pub async fn authenticate(
+        &self,
+        credential: &Credential,
+        address: &str,
+    ) -> Result<Caller, AuthError> {
         let token = match credential {
             Credential::ApiKey(text) => return self.authenticate_key(text, address),
             Credential::Token(token) => token,
         };
-        let session = self.0.sessions.find(&random::fingerprint(token)).ok_or(AuthError::Unauthenticated)?;
+        let session = self
+            .0
+            .sessions
+            .find(&random::fingerprint(token))
+            .ok_or(AuthError::Unauthenticated)?;
         let now = self.0.clock.now();
         let user = self.find(&session.record.user);
         let (Some(user), true) = (user, session.alive(now)) else {
@@ -178,20 +229,30 @@ impl Auth {
     pub fn still_valid(&self, caller: &Caller) -> bool {
         let now = self.0.clock.now();
         match caller.fingerprint() {
-            Some(fingerprint) => self.0.sessions.find(fingerprint).is_some_and(|s| s.alive(now)),
+            Some(fingerprint) => self
+                .0
+                .sessions
+                .find(fingerprint)
+                .is_some_and(|s| s.alive(now)),
             None => self.key_is_valid(&caller.user, now),
         }
     }
 
     /// Ends a session; one that is gone already is no error.
     pub async fn end(&self, fingerprint: &str) -> Result<(), AuthError> {
-        let ended = self.0.sessions.take(|s| s.record.fingerprint == fingerprint);
+        let ended = self
+            .0
+            .sessions
+            .take(|s| s.record.fingerprint == fingerprint);
         self.forget(&ended).await
     }
 
     /// Ends a user's sessions, all but `keep`.
     pub async fn end_sessions(&self, user: &str, keep: Option<&str>) -> Result<(), AuthError> {
-        let ended = self.0.sessions.take(|s| s.record.user == user && Some(s.record.fingerprint.as_str()) != keep);
+        let ended = self
+            .0
+            .sessions
+            .take(|s| s.record.user == user && Some(s.record.fingerprint.as_str()) != keep);
         self.forget(&ended).await
     }
 
@@ -202,7 +263,9 @@ impl Auth {
 
     async fn forget(&self, ended: &[Arc<Session>]) -> Result<(), AuthError> {
         if !ended.is_empty() {
-            let txn = ended.iter().fold(Txn::new(), |txn, session| txn.delete(session.key()));
+            let txn = ended
+                .iter()
+                .fold(Txn::new(), |txn, session| txn.delete(session.key()));
             self.0.store.commit(txn).await?;
         }
         Ok(())
@@ -212,14 +275,25 @@ impl Auth {
         let saved = session.saved_at.load(Ordering::Relaxed);
         let due = SAVE_MS.min(session.record.idle / 4);
         let mine = now.ms() - saved >= due
-            && session.saved_at.compare_exchange(saved, now.ms(), Ordering::Relaxed, Ordering::Relaxed).is_ok();
+            && session
+                .saved_at
+                .compare_exchange(saved, now.ms(), Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok();
         if !mine {
             return;
         }
-        let record = Record { seen_at: now, ..session.record.clone() };
+        let record = Record {
+            seen_at: now,
+            ..session.record.clone()
+        };
         let Ok(value) = encode(&record) else { return };
         // Only the time after a crash suffers, so a full disk does not refuse the request.
-        if let Err(error) = self.0.store.commit(Txn::new().put(session.key(), value)).await {
+        if let Err(error) = self
+            .0
+            .store
+            .commit(Txn::new().put(session.key(), value))
+            .await
+        {
             tracing::warn!(%error, "could not save when a session was last used");
         }
     }

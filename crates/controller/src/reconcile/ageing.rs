@@ -54,7 +54,13 @@ impl App {
         drop(writer);
         let records = lost.into_iter().map(|(id, name)| {
             let message = format!("node {name} stayed away and was forgotten");
-            let mut record = activity(self, name::ENFORCER_STOP, "ENFORCER", LogLevel::Warning, message);
+            let mut record = activity(
+                self,
+                name::ENFORCER_STOP,
+                "ENFORCER",
+                LogLevel::Warning,
+                message,
+            );
             record.node = id;
             record.node_name = name;
             record
@@ -66,8 +72,12 @@ impl App {
         let now = self.now();
         let writer = self.writer().await;
         let gone = self.read(|state| {
-            let mut stopped: Vec<Arc<Workload>> =
-                state.workloads.values().filter(|w| !w.running).cloned().collect();
+            let mut stopped: Vec<Arc<Workload>> = state
+                .workloads
+                .values()
+                .filter(|w| !w.running)
+                .cloned()
+                .collect();
             stopped.sort_by_key(|w| std::cmp::Reverse(w.finished_at));
             let keep = |(at, w): &(usize, Arc<Workload>)| {
                 *at < STOPPED_MAX && now.since(w.finished_at) <= STOPPED_MS
@@ -86,13 +96,21 @@ impl App {
         writer.commit(draft).await?;
         drop(writer);
         let ids: HashSet<&str> = gone.iter().map(|w| w.id.as_str()).collect();
-        self.talk().forget(|pair, _| ids.contains(pair.0.as_str()) || ids.contains(pair.1.as_str()));
-        self.record(gone.iter().map(|workload| self.removed(workload)).collect()).await
+        self.talk()
+            .forget(|pair, _| ids.contains(pair.0.as_str()) || ids.contains(pair.1.as_str()));
+        self.record(gone.iter().map(|workload| self.removed(workload)).collect())
+            .await
     }
 
     fn removed(&self, workload: &Workload) -> LogRecord {
         let message = format!("container {} was removed", workload.display_name());
-        let mut record = activity(self, name::CONTAINER_REMOVE, "WORKLOAD", LogLevel::Info, message);
+        let mut record = activity(
+            self,
+            name::CONTAINER_REMOVE,
+            "WORKLOAD",
+            LogLevel::Info,
+            message,
+        );
         record.node = workload.node.clone();
         record.node_name = workload.node_name.clone();
         record.workload = Some(workload_ref(workload, &learned_group_of(workload)));
@@ -101,7 +119,9 @@ impl App {
 
     fn age_conversations(&self) {
         let now = self.now();
-        let count = self.talk().forget(|_, edge| now.since(edge.last_seen) > CONVERSATION_MS);
+        let count = self
+            .talk()
+            .forget(|_, edge| now.since(edge.last_seen) > CONVERSATION_MS);
         if count > 0 {
             self.live("conversation", "");
         }
@@ -121,11 +141,18 @@ impl App {
         }
         let unused_ms = i64::from(hours) * 3_600_000;
         let old: Vec<GroupName> = self.read(|state| {
-            let learned = state.groups.values().map(|g| &g.value).filter(|g| g.is_learned() && !g.reserved);
+            let learned = state
+                .groups
+                .values()
+                .map(|g| &g.value)
+                .filter(|g| g.is_learned() && !g.reserved);
             learned
                 .filter(|g| !shown.contains(&g.name))
                 .filter(|g| {
-                    let used = state.activity.get(&g.name).map_or(Timestamp::UNKNOWN, |a| a.used);
+                    let used = state
+                        .activity
+                        .get(&g.name)
+                        .map_or(Timestamp::UNKNOWN, |a| a.used);
                     now.since(used.max(g.updated_at)) > unused_ms
                 })
                 .map(|g| g.name.clone())
@@ -139,7 +166,12 @@ impl App {
 
     fn note_used(&self, running: &HashMap<GroupName, Vec<WorkloadId>>, now: Timestamp) {
         self.write(|state| {
-            for name in running.keys().filter(|name| state.groups.contains_key(*name)).cloned().collect::<Vec<_>>() {
+            for name in running
+                .keys()
+                .filter(|name| state.groups.contains_key(*name))
+                .cloned()
+                .collect::<Vec<_>>()
+            {
                 state.touch(&name).used = now;
             }
         });
@@ -157,7 +189,10 @@ impl App {
         drop(writer);
         let message = format!("group {name} had no member for long and was removed");
         let mut record = activity(self, name::GROUP_REMOVE, "GROUP", LogLevel::Info, message);
-        record.workload = Some(WorkloadRef { group: name.clone(), ..WorkloadRef::default() });
+        record.workload = Some(WorkloadRef {
+            group: name.clone(),
+            ..WorkloadRef::default()
+        });
         self.record(vec![record]).await
     }
 }

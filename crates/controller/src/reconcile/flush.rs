@@ -14,8 +14,11 @@ impl App {
     pub async fn flush(&self) -> Result<(), AppError> {
         self.save_conversations().await?;
         let (activity, hits) = self.read(|state| {
-            let activity: BTreeMap<GroupName, Activity> =
-                state.activity.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+            let activity: BTreeMap<GroupName, Activity> = state
+                .activity
+                .iter()
+                .map(|(k, v)| (k.clone(), v.clone()))
+                .collect();
             let hits: BTreeMap<RuleId, _> = state.hits.iter().map(|(k, v)| (*k, *v)).collect();
             (key::encode(&activity), key::encode(&hits))
         });

@@ -20,12 +20,21 @@ impl App {
     /// Starts the periodic work. Dropping the set ends it; [`App::flush`] once more after that.
     pub fn spawn_tasks(&self) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
-        self.every(&mut tasks, "saving conversations", FLUSH, |app| async move { app.flush().await });
+        self.every(
+            &mut tasks,
+            "saving conversations",
+            FLUSH,
+            |app| async move { app.flush().await },
+        );
         self.every(&mut tasks, "event retention", RETENTION, |app| async move {
             app.retain_events().await.map(drop)
         });
-        self.every(&mut tasks, "ageing", AGEING, |app| async move { app.age().await });
-        self.every(&mut tasks, "promotion", PROMOTION, |app| async move { app.promote().await });
+        self.every(&mut tasks, "ageing", AGEING, |app| async move {
+            app.age().await
+        });
+        self.every(&mut tasks, "promotion", PROMOTION, |app| async move {
+            app.promote().await
+        });
         let app = self.clone();
         tasks.spawn(async move { app.follow_store().await });
         tasks

@@ -37,13 +37,18 @@ impl App {
         writer.commit(draft).await?;
         drop(writer);
         self.note_modes(&changes);
-        self.record(promotions.iter().map(|p| self.promoted(p)).collect()).await
+        self.record(promotions.iter().map(|p| self.promoted(p)).collect())
+            .await
     }
 
     fn promotions<T>(&self, running: &HashMap<GroupName, Vec<T>>) -> Vec<Promotion> {
         let now = self.now();
         self.read(|state| {
-            let learned = state.groups.values().map(|g| &g.value).filter(|g| g.is_learned());
+            let learned = state
+                .groups
+                .values()
+                .map(|g| &g.value)
+                .filter(|g| g.is_learned());
             learned
                 .filter_map(|group| {
                     let quiet = QuietGroup {
@@ -54,7 +59,11 @@ impl App {
                     let policy = decide(quiet.policy(), &state.settings.value, now);
                     let profile = decide(quiet.profile(), &state.settings.value, now);
                     let any = policy.is_some() || profile.is_some();
-                    any.then(|| Promotion { group: group.name.clone(), policy, profile })
+                    any.then(|| Promotion {
+                        group: group.name.clone(),
+                        policy,
+                        profile,
+                    })
                 })
                 .collect()
         })
@@ -62,13 +71,23 @@ impl App {
 
     fn promoted(&self, promotion: &Promotion) -> LogRecord {
         let part = |what: &str, mode: Option<Mode>| mode.map(|mode| format!("{what} to {mode}"));
-        let parts: Vec<String> = [part("network", promotion.policy), part("process", promotion.profile)]
-            .into_iter()
-            .flatten()
-            .collect();
-        let message = format!("group {} was promoted after quiet time: {}", promotion.group, parts.join(", "));
+        let parts: Vec<String> = [
+            part("network", promotion.policy),
+            part("process", promotion.profile),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        let message = format!(
+            "group {} was promoted after quiet time: {}",
+            promotion.group,
+            parts.join(", ")
+        );
         let mut record = activity(self, name::GROUP_PROMOTE, "GROUP", LogLevel::Info, message);
-        record.workload = Some(WorkloadRef { group: promotion.group.clone(), ..WorkloadRef::default() });
+        record.workload = Some(WorkloadRef {
+            group: promotion.group.clone(),
+            ..WorkloadRef::default()
+        });
         record
     }
 }
@@ -91,7 +110,16 @@ impl QuietGroup<'_> {
     }
 
     fn quiet(&self, mode: Mode, since: Timestamp, last_act: Timestamp) -> Quiet {
-        let since = if since.is_known() { since } else { self.group.created_at };
-        Quiet { mode, since, last_act, has_members: self.has_members }
+        let since = if since.is_known() {
+            since
+        } else {
+            self.group.created_at
+        };
+        Quiet {
+            mode,
+            since,
+            last_act,
+            has_members: self.has_members,
+        }
     }
 }

@@ -31,7 +31,11 @@ pub(super) fn actor(caller: &Caller) -> Actor {
 /// Who tried to sign in and was not let in.
 pub(super) fn stranger(user: &str, address: &str) -> Actor {
     let user = user.chars().take(64).collect();
-    Actor { user, addr: address.to_owned(), ..Actor::default() }
+    Actor {
+        user,
+        addr: address.to_owned(),
+        ..Actor::default()
+    }
 }
 
 impl Rest {
@@ -44,8 +48,17 @@ impl Rest {
             body: redact(body),
         });
         let message = activity.message.clone();
-        let Activity { name, category, level, .. } = activity;
-        if let Err(error) = self.app().record_activity(actor, name, category, level, message.clone(), call).await {
+        let Activity {
+            name,
+            category,
+            level,
+            ..
+        } = activity;
+        if let Err(error) = self
+            .app()
+            .record_activity(actor, name, category, level, message.clone(), call)
+            .await
+        {
             tracing::error!(%error, user = actor.user, name, message, "an activity could not be kept");
         }
     }

@@ -43,17 +43,27 @@ pub(super) async fn list(State(rest): State<Rest>, Ask(query): Ask) -> Answer<Ap
 }
 
 pub(super) async fn show(State(rest): State<Rest>, Name(name): Name) -> Answer<ApiKeyData> {
-    Ok(Json(ApiKeyData { apikey: wire(rest.auth().api_key(&name)?.as_ref()) }))
+    Ok(Json(ApiKeyData {
+        apikey: wire(rest.auth().api_key(&name)?.as_ref()),
+    }))
 }
 
 pub(super) async fn me(State(rest): State<Rest>, Who(caller): Who) -> Answer<ApiKeyData> {
     if caller.fingerprint().is_some() {
-        return Err(Failure::invalid("this call came with a session, not with an API key"));
+        return Err(Failure::invalid(
+            "this call came with a session, not with an API key",
+        ));
     }
-    Ok(Json(ApiKeyData { apikey: wire(rest.auth().api_key(&caller.user)?.as_ref()) }))
+    Ok(Json(ApiKeyData {
+        apikey: wire(rest.auth().api_key(&caller.user)?.as_ref()),
+    }))
 }
 
-pub(super) async fn create(State(rest): State<Rest>, who: Who, Body(body): Body<ApiKeyCreateData>) -> Answer<ApiKeyGeneratedData> {
+pub(super) async fn create(
+    State(rest): State<Rest>,
+    who: Who,
+    Body(body): Body<ApiKeyCreateData>,
+) -> Answer<ApiKeyGeneratedData> {
     let key = body.apikey;
     let new = NewApiKey {
         name: key.apikey_name.clone(),
@@ -64,7 +74,10 @@ pub(super) async fn create(State(rest): State<Rest>, who: Who, Body(body): Body<
         expiration_hours: key.expiration_hours,
     };
     let secret = rest.auth().create_api_key(new, &who.0.user).await?;
-    let apikey = ApiKeyGenerated { apikey_name: key.apikey_name, apikey_secret: secret };
+    let apikey = ApiKeyGenerated {
+        apikey_name: key.apikey_name,
+        apikey_secret: secret,
+    };
     Ok(Json(ApiKeyGeneratedData { apikey }))
 }
 

@@ -17,25 +17,42 @@ use rampart_api::rest::{
 use rampart_model::LogLevel;
 use std::net::IpAddr;
 
-pub(super) async fn login(State(rest): State<Rest>, From(peer): From, Body(body): Body<AuthData>) -> Answer<TokenData> {
+pub(super) async fn login(
+    State(rest): State<Rest>,
+    From(peer): From,
+    Body(body): Body<AuthData>,
+) -> Answer<TokenData> {
     let Some(password) = &body.password else {
-        return Err(Failure::invalid("`password` with `username` and `password` is needed"));
+        return Err(Failure::invalid(
+            "`password` with `username` and `password` is needed",
+        ));
     };
     let address = address_of(peer, &body.client_ip).to_string();
     let login = Login {
         user: &password.username,
         password: &password.password.0,
-        new_password: password.new_password.as_ref().map(|secret| secret.0.as_str()),
+        new_password: password
+            .new_password
+            .as_ref()
+            .map(|secret| secret.0.as_str()),
         address: &address,
     };
     match rest.auth().login(login).await {
         Ok(LoginOutcome::SignedIn(signed_in)) => {
-            note(&rest, "User.Login", LogLevel::Info, "signed in", &actor(&signed_in.caller)).await;
+            note(
+                &rest,
+                "User.Login",
+                LogLevel::Info,
+                "signed in",
+                &actor(&signed_in.caller),
+            )
+            .await;
             Ok(Json(token_data(&rest, signed_in)))
         }
-        Ok(LoginOutcome::MustReset) => {
-            Ok(Json(TokenData { need_to_reset_password: true, ..TokenData::default() }))
-        }
+        Ok(LoginOutcome::MustReset) => Ok(Json(TokenData {
+            need_to_reset_password: true,
+            ..TokenData::default()
+        })),
         Err(error) => {
             note_failure(&rest, &error, &password.username, &address).await;
             Err(error.into())
@@ -53,7 +70,11 @@ fn address_of(peer: IpAddr, claimed: &str) -> IpAddr {
 }
 
 fn token_data(rest: &Rest, signed_in: SignedIn) -> TokenData {
-    let SignedIn { token, caller, user } = signed_in;
+    let SignedIn {
+        token,
+        caller,
+        user,
+    } = signed_in;
     let (days, hours) = user::expiry(rest, &user);
     let (global_permissions, domain_permissions) = user::permissions(&caller.access);
     TokenData {
@@ -74,16 +95,41 @@ fn token_data(rest: &Rest, signed_in: SignedIn) -> TokenData {
 async fn note_failure(rest: &Rest, error: &AuthError, user: &str, address: &str) {
     let (name, what) = match error {
         AuthError::Unauthenticated => ("User.Login.Failed", "failed to sign in"),
-        AuthError::Blocked { just_now: true } => ("User.Login.Blocked", "was blocked after too many failures"),
+        AuthError::Blocked { just_now: true } => {
+            ("User.Login.Blocked", "was blocked after too many failures")
+        }
         AuthError::TooManySessions => ("User.Login.Failed", "has too many sessions"),
         _ => return,
     };
-    note(rest, name, LogLevel::Warning, what, &stranger(user, address)).await;
+    note(
+        rest,
+        name,
+        LogLevel::Warning,
+        what,
+        &stranger(user, address),
+    )
+    .await;
 }
 
-async fn note(rest: &Rest, name: &'static str, level: LogLevel, what: &str, actor: &crate::app::Actor) {
+async fn note(
+    rest: &Rest,
+    name: &'static str,
+    level: LogLevel,
+    what: &str,
+    actor: &crate::app::Actor,
+) {
     let message = format!("{} {what} from {}", actor.user, actor.addr);
-    rest.note(actor, Activity { name, category: AUTH, level, message, call: None }).await;
+    rest.note(
+        actor,
+        Activity {
+            name,
+            category: AUTH,
+            level,
+            message,
+            call: None,
+        },
+    )
+    .await;
 }
 
 /// The guard has kept the session alive already.
@@ -93,10 +139,19 @@ pub(super) async fn refresh(_: Who) -> Answer<Empty> {
 
 pub(super) async fn logout(State(rest): State<Rest>, Who(caller): Who) -> Answer<Empty> {
     let Some(fingerprint) = caller.fingerprint() else {
-        return Err(Failure::unsupported("an API key has no session to end; delete it instead"));
+        return Err(Failure::unsupported(
+            "an API key has no session to end; delete it instead",
+        ));
     };
     rest.auth().end(fingerprint).await?;
-    note(&rest, "User.Logout", LogLevel::Info, "signed out", &actor(&caller)).await;
+    note(
+        &rest,
+        "User.Logout",
+        LogLevel::Info,
+        "signed out",
+        &actor(&caller),
+    )
+    .await;
     done()
 }
 
@@ -113,7 +168,10 @@ mod tests {
             ("127.0.0.1", "nonsense", "127.0.0.1"),
             ("127.0.0.1", "", "127.0.0.1"),
         ] {
-            assert_eq!(address_of(peer.parse().unwrap(), claimed).to_string(), expected);
+            assert_eq!(
+                address_of(peer.parse().unwrap(), claimed).to_string(),
+                expected
+            );
         }
     }
 }

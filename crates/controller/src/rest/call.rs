@@ -27,7 +27,13 @@ impl Who {
     }
 
     /// Refuses unless the caller may, in this domain.
-    pub(super) fn must(&self, permission: Permission, write: bool, domain: &str, what: &str) -> Result<(), Failure> {
+    pub(super) fn must(
+        &self,
+        permission: Permission,
+        write: bool,
+        domain: &str,
+        what: &str,
+    ) -> Result<(), Failure> {
         if self.access().can(permission, write, Some(domain)) {
             return Ok(());
         }
@@ -49,7 +55,9 @@ impl FromRequestParts<Rest> for Who {
 
     async fn from_request_parts(parts: &mut Parts, _: &Rest) -> Result<Self, Failure> {
         let caller = parts.extensions.get::<Caller>().cloned();
-        caller.map(Self).ok_or_else(|| Failure::new(ErrorKind::Unauthorized, "sign in first"))
+        caller
+            .map(Self)
+            .ok_or_else(|| Failure::new(ErrorKind::Unauthorized, "sign in first"))
     }
 }
 
@@ -76,7 +84,9 @@ impl FromRequestParts<Rest> for Ask {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, _: &Rest) -> Result<Self, Failure> {
-        Ok(Self(ListQuery::parse(parts.uri.query().unwrap_or_default())?))
+        Ok(Self(ListQuery::parse(
+            parts.uri.query().unwrap_or_default(),
+        )?))
     }
 }
 
@@ -87,7 +97,12 @@ impl FromRequestParts<Rest> for Name {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, rest: &Rest) -> Result<Self, Failure> {
-        Ok(Self(Path::<String>::from_request_parts(parts, rest).await.map_err(bad_path)?.0))
+        Ok(Self(
+            Path::<String>::from_request_parts(parts, rest)
+                .await
+                .map_err(bad_path)?
+                .0,
+        ))
     }
 }
 
@@ -98,13 +113,17 @@ impl FromRequestParts<Rest> for Pair {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, rest: &Rest) -> Result<Self, Failure> {
-        let Path((a, b)) = Path::<(String, String)>::from_request_parts(parts, rest).await.map_err(bad_path)?;
+        let Path((a, b)) = Path::<(String, String)>::from_request_parts(parts, rest)
+            .await
+            .map_err(bad_path)?;
         Ok(Self(a, b))
     }
 }
 
 fn bad_path(rejection: PathRejection) -> Failure {
-    Failure::invalid(format!("the path is not percent-encoded UTF-8: {rejection}"))
+    Failure::invalid(format!(
+        "the path is not percent-encoded UTF-8: {rejection}"
+    ))
 }
 
 /// The body as JSON.
@@ -121,16 +140,18 @@ impl<T: DeserializeOwned> FromRequest<Rest> for Body<T> {
 
 /// The whole body, or why not.
 pub(super) async fn read(body: axum::body::Body) -> Result<Bytes, Failure> {
-    axum::body::to_bytes(body, MAX_BODY_BYTES).await.map_err(|error| {
-        let mut cause: Option<&dyn std::error::Error> = Some(&error);
-        while let Some(error) = cause {
-            if error.is::<http_body_util::LengthLimitError>() {
-                return Failure::new(ErrorKind::BodyTooLarge, "a body has 2 MiB at the most");
+    axum::body::to_bytes(body, MAX_BODY_BYTES)
+        .await
+        .map_err(|error| {
+            let mut cause: Option<&dyn std::error::Error> = Some(&error);
+            while let Some(error) = cause {
+                if error.is::<http_body_util::LengthLimitError>() {
+                    return Failure::new(ErrorKind::BodyTooLarge, "a body has 2 MiB at the most");
+                }
+                cause = error.source();
             }
-            cause = error.source();
-        }
-        Failure::invalid("the body did not arrive whole")
-    })
+            Failure::invalid("the body did not arrive whole")
+        })
 }
 
 /// Errors say where. Nesting is bounded by the parser, at 128.
@@ -138,5 +159,6 @@ pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
     if bytes.is_empty() {
         return Err(Failure::invalid("the body is empty; JSON is expected"));
     }
-    serde_json::from_slice(bytes).map_err(|error| Failure::invalid(format!("the body is not the JSON expected: {error}")))
+    serde_json::from_slice(bytes)
+        .map_err(|error| Failure::invalid(format!("the body is not the JSON expected: {error}")))
 }

@@ -61,7 +61,7 @@ impl Need {
 }
 
 /// Puts a type's schema, and those it refers to, into the components and returns a reference.
-pub type SchemaOf = fn(&mut Vec<(String, RefOr<Schema>)>) -> Ref;
+pub(super) type SchemaOf = fn(&mut Vec<(String, RefOr<Schema>)>) -> Ref;
 
 pub(super) fn schema_of<T: ToSchema>(components: &mut Vec<(String, RefOr<Schema>)>) -> Ref {
     components.push((T::name().into_owned(), T::schema()));
@@ -79,8 +79,8 @@ pub struct Endpoint {
     pub handler: &'static str,
     /// It answers a list: the query language holds.
     pub list: bool,
-    pub body: Option<SchemaOf>,
-    pub answer: SchemaOf,
+    pub(super) body: Option<SchemaOf>,
+    pub(super) answer: SchemaOf,
     pub summary: &'static str,
     pub(super) route: fn() -> MethodRouter<Rest>,
 }

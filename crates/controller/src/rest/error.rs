@@ -32,7 +32,11 @@ pub(super) struct Failure {
 
 impl Failure {
     pub(super) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), profile: None }
+        Self {
+            kind,
+            message: message.into(),
+            profile: None,
+        }
     }
 
     pub(super) fn invalid(message: impl Into<String>) -> Self {
@@ -44,15 +48,14 @@ impl Failure {
     }
 
     pub(super) fn not_found(kind: &str, name: &str) -> Self {
-        Self::new(ErrorKind::NotFound, format!("{kind} {name:?} does not exist"))
+        Self::new(
+            ErrorKind::NotFound,
+            format!("{kind} {name:?} does not exist"),
+        )
     }
 
     pub(super) fn denied(what: &str) -> Self {
         Self::new(ErrorKind::Denied, format!("you may not {what}"))
-    }
-
-    pub(super) fn kind(&self) -> ErrorKind {
-        self.kind
     }
 }
 
@@ -64,7 +67,9 @@ impl IntoResponse for Failure {
         let status = StatusCode::from_u16(line.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, Json(body)).into_response();
         if self.kind == ErrorKind::TooManyRequests {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
         }
         response
     }
@@ -101,12 +106,21 @@ impl From<AppError> for Failure {
 fn store(error: &rampart_store::StoreError) -> Failure {
     use rampart_store::StoreError as E;
     match error {
-        E::Conflict { .. } => Failure::new(ErrorKind::Changed, "it was changed meanwhile; read it again and retry"),
-        E::Full => Failure::new(ErrorKind::StoreWrite, "no space is left for the store; nothing was changed"),
+        E::Conflict { .. } => Failure::new(
+            ErrorKind::Changed,
+            "it was changed meanwhile; read it again and retry",
+        ),
+        E::Full => Failure::new(
+            ErrorKind::StoreWrite,
+            "no space is left for the store; nothing was changed",
+        ),
         E::Invalid { what } => Failure::invalid(what.clone()),
         other => {
             tracing::error!(error = %other, "the store failed");
-            Failure::new(ErrorKind::StoreRead, "the store failed; the controller's log says why")
+            Failure::new(
+                ErrorKind::StoreRead,
+                "the store failed; the controller's log says why",
+            )
         }
     }
 }
@@ -122,7 +136,11 @@ impl From<AuthError> for Failure {
             AuthError::Busy => ErrorKind::TooManyRequests,
             AuthError::Weak { profile, .. } => {
                 let profile = Some(super::password::basic(&profile));
-                return Self { kind: ErrorKind::WeakPassword, message, profile };
+                return Self {
+                    kind: ErrorKind::WeakPassword,
+                    message,
+                    profile,
+                };
             }
             AuthError::Invalid { .. } => ErrorKind::InvalidRequest,
             AuthError::NotFound { .. } => ErrorKind::NotFound,
@@ -131,7 +149,10 @@ impl From<AuthError> for Failure {
             AuthError::Store(source) => return store(&source),
             error @ (AuthError::Encoding { .. } | AuthError::System { .. }) => {
                 tracing::error!(%error, "users and sessions failed");
-                return Self::new(ErrorKind::Internal, "the controller failed; its log says why");
+                return Self::new(
+                    ErrorKind::Internal,
+                    "the controller failed; its log says why",
+                );
             }
         };
         Self::new(kind, message)

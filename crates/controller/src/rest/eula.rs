@@ -15,8 +15,14 @@ pub(super) async fn show(State(rest): State<Rest>) -> Answer<EulaData> {
     let hint = "the one-time password is in the output of `rampart up`";
     let waiting = rest.auth().awaits_first_login();
     Ok(Json(EulaData {
-        eula: Eula { accepted: rest.auth().eula_accepted() },
-        bootstrap_password_command: if waiting { hint.to_owned() } else { String::new() },
+        eula: Eula {
+            accepted: rest.auth().eula_accepted(),
+        },
+        bootstrap_password_command: if waiting {
+            hint.to_owned()
+        } else {
+            String::new()
+        },
     }))
 }
 

@@ -4,7 +4,7 @@ use super::{
     Rest,
     activity::{self, Activity, RESTFUL},
     call::{self, Peer},
-    endpoint::{Endpoint, Need},
+    endpoint::{Endpoint, Need, Verb},
     error::Failure,
 };
 use crate::auth::{AuthError, Caller, Credential};
@@ -15,7 +15,6 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use rampart_api::error::ErrorKind;
 use rampart_model::LogLevel;
 
 pub(super) const TOKEN: &str = "x-auth-token";
@@ -29,39 +28,37 @@ pub(super) async fn guard(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let caller = match admit(&rest, endpoint, &request).await {
-        Ok(caller) => caller,
-        Err(failure) => {
-            if failure.kind() == ErrorKind::Denied {
-                note_denial(&rest, &request).await;
-            }
-            return failure.into_response();
+    let address = call::peer_address(request.extensions().get::<Peer>()).to_string();
+    let caller = match credential(request.headers()) {
+        Some(credential) => rest.auth().authenticate(&credential, &address).await,
+        None => Err(AuthError::Unauthenticated),
+    };
+    let caller = match (endpoint.need, caller) {
+        (Need::Open, caller) => caller.ok(),
+        (_, Err(error)) => return Failure::from(error).into_response(),
+        (need, Ok(caller)) if need.is_met(&caller.access) => Some(caller),
+        (_, Ok(caller)) => {
+            let denial = denial(
+                &caller.user,
+                request.method().as_str(),
+                &request.uri().to_string(),
+            );
+            rest.note(&activity::actor(&caller), denial).await;
+            return Failure::denied("do this; your role does not allow it").into_response();
         }
     };
-    let Some(caller) = caller else { return next.run(request).await };
+    let Some(caller) = caller else {
+        return next.run(request).await;
+    };
     request.extensions_mut().insert(caller.clone());
     // Signing in and out writes its own records.
-    if request.method() == axum::http::Method::GET || endpoint.path == "/v1/auth" {
+    if endpoint.verb == Verb::Get || endpoint.path == "/v1/auth" {
         return next.run(request).await;
     }
     if endpoint.need.writes() || endpoint.need == Need::SignedIn {
         return write(&rest, &caller, request, next).await;
     }
     next.run(request).await
-}
-
-async fn admit(rest: &Rest, endpoint: &Endpoint, request: &Request) -> Result<Option<Caller>, Failure> {
-    let address = call::peer_address(request.extensions().get::<Peer>()).to_string();
-    let caller = match credential(request.headers()) {
-        Some(credential) => rest.auth().authenticate(&credential, &address).await,
-        None => Err(AuthError::Unauthenticated),
-    };
-    match (endpoint.need, caller) {
-        (Need::Open, Err(_)) => Ok(None),
-        (_, Err(error)) => Err(error.into()),
-        (need, Ok(caller)) if need.is_met(&caller.access) => Ok(Some(caller)),
-        (_, Ok(_)) => Err(Failure::denied("do this; your role does not allow it")),
-    }
 }
 
 /// `X-Auth-Token`, `X-Auth-Apikey`, or for monitoring tools that know nothing else, an API key as
@@ -94,7 +91,9 @@ async fn write(rest: &Rest, caller: &Caller, request: Request, next: Next) -> Re
         Ok(body) => body,
         Err(failure) => return failure.into_response(),
     };
-    let response = next.run(Request::from_parts(parts, Body::from(body.clone()))).await;
+    let response = next
+        .run(Request::from_parts(parts, Body::from(body.clone())))
+        .await;
     let call = Some((method.as_str(), uri.as_str(), body.as_ref()));
     let activity = match response.status() {
         status if status.is_success() => Activity {
@@ -118,14 +117,5 @@ fn denial(user: &str, method: &str, uri: &str) -> Activity<'static> {
         level: LogLevel::Warning,
         message: format!("{user} may not {method} {uri}"),
         call: None,
-    }
-}
-
-async fn note_denial(rest: &Rest, request: &Request) {
-    let Some(credential) = credential(request.headers()) else { return };
-    let address = call::peer_address(request.extensions().get::<Peer>()).to_string();
-    if let Ok(caller) = rest.auth().authenticate(&credential, &address).await {
-        let activity = denial(&caller.user, request.method().as_str(), &request.uri().to_string());
-        rest.note(&activity::actor(&caller), activity).await;
     }
 }

@@ -22,13 +22,16 @@ use tower_http::{
 /// Longest time a request may take, its body included.
 pub(super) const REQUEST_TIME: Duration = Duration::from_secs(30);
 /// Smaller answers are sent as they are.
-const GZIP_ABOVE_BYTES: u16 = 1200;
+const GZIP_ABOVE_BYTES: u64 = 1200;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Answers are data for programs: nothing is to be run, framed, sniffed or cached.
 const HEADERS: [(HeaderName, &str); 6] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::X_FRAME_OPTIONS, "DENY"),
-    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; frame-ancestors 'none'",
+    ),
     (header::REFERRER_POLICY, "no-referrer"),
     (header::CACHE_CONTROL, "no-store"),
     (header::STRICT_TRANSPORT_SECURITY, "max-age=31536000"),
@@ -43,39 +46,59 @@ pub(super) fn wrap(router: Router) -> Router {
         .layer(CompressionLayer::new().gzip(true).compress_when(gzip))
         .layer(middleware::from_fn(dress));
     // Outside of the routes, so that the cleaned path is the one that is routed.
-    Router::new().fallback_service(inner).layer(middleware::from_fn(clean))
+    Router::new()
+        .fallback_service(inner)
+        .layer(middleware::from_fn(clean))
 }
 
 async fn limit_time(request: Request, next: Next) -> Response {
     match tokio::time::timeout(REQUEST_TIME, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => Failure::new(ErrorKind::Timeout, "the request took more than 30 seconds").into_response(),
+        Err(_) => Failure::new(ErrorKind::Timeout, "the request took more than 30 seconds")
+            .into_response(),
     }
 }
 
 fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
     let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("unknown");
+    let text = text
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("unknown");
     tracing::error!(panic = text, "a handler panicked");
-    Failure::new(ErrorKind::Internal, "the controller failed; its log says why").into_response()
+    Failure::new(
+        ErrorKind::Internal,
+        "the controller failed; its log says why",
+    )
+    .into_response()
 }
 
 /// A caller's request id is kept if it is one, so that it can be found in both logs.
 async fn dress(mut request: Request, next: Next) -> Response {
     let fits = |id: &&HeaderValue| {
         (1..=64).contains(&id.len())
-            && id.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-')
+            && id
+                .as_bytes()
+                .iter()
+                .all(|b| b.is_ascii_alphanumeric() || *b == b'-')
     };
-    let id = request.headers().get(&REQUEST_ID).filter(fits).cloned().unwrap_or_else(|| {
-        HeaderValue::from_str(&uuid::Uuid::now_v7().to_string()).unwrap_or(HeaderValue::from_static("-"))
-    });
+    let id = request
+        .headers()
+        .get(&REQUEST_ID)
+        .filter(fits)
+        .cloned()
+        .unwrap_or_else(|| {
+            HeaderValue::from_str(&uuid::Uuid::now_v7().to_string())
+                .unwrap_or(HeaderValue::from_static("-"))
+        });
     request.headers_mut().insert(REQUEST_ID, id.clone());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, id.clone());
     for (name, value) in HEADERS {
-        headers.entry(name).or_insert(HeaderValue::from_static(value));
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
     }
     if response.status().is_server_error() {
         tracing::warn!(%method, path, status = response.status().as_u16(), request_id = ?id, "a request failed");
@@ -123,7 +146,9 @@ pub(super) async fn count(
 ) -> Response {
     let begun = std::time::Instant::now();
     let response = next.run(request).await;
-    rest.0.metrics.request(endpoint, response.status().as_u16(), begun.elapsed());
+    rest.0
+        .metrics
+        .request(endpoint, response.status().as_u16(), begun.elapsed());
     response
 }
 

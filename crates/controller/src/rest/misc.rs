@@ -28,12 +28,18 @@ pub(super) async fn fed_member() -> Json<FedMember> {
 
 pub(super) async fn applications() -> Answer<ListData> {
     let application = APPLICATIONS.iter().map(|name| (*name).to_owned()).collect();
-    Ok(Json(ListData { list: Choices { application } }))
+    Ok(Json(ListData {
+        list: Choices { application },
+    }))
 }
 
 /// Open to all: it says nothing of this cluster.
 pub(super) async fn openapi(State(rest): State<Rest>) -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], rest.0.openapi.clone()).into_response()
+    (
+        [(header::CONTENT_TYPE, "application/json")],
+        rest.0.openapi.clone(),
+    )
+        .into_response()
 }
 
 /// The process answers.
@@ -47,15 +53,26 @@ pub(super) async fn ready(State(rest): State<Rest>) -> Response {
         Ok(_) => "ready\n".into_response(),
         Err(error) => {
             tracing::warn!(%error, "not ready: the store does not answer");
-            (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n").into_response()
+            (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the store does not answer\n",
+            )
+                .into_response()
         }
     }
 }
 
 /// For Prometheus, with an API key of the role reader: names of nodes are not for everybody.
-pub(super) async fn metrics(State(rest): State<Rest>, request: Request) -> Result<Response, Failure> {
-    let credential = guard::credential(request.headers())
-        .ok_or_else(|| Failure::new(ErrorKind::Unauthorized, "metrics need an API key or a token"))?;
+pub(super) async fn metrics(
+    State(rest): State<Rest>,
+    request: Request,
+) -> Result<Response, Failure> {
+    let credential = guard::credential(request.headers()).ok_or_else(|| {
+        Failure::new(
+            ErrorKind::Unauthorized,
+            "metrics need an API key or a token",
+        )
+    })?;
     let address = call::peer_address(request.extensions().get::<Peer>()).to_string();
     let caller = rest.auth().authenticate(&credential, &address).await?;
     if !caller.access.can(Permission::NvResource, false, None) {

@@ -8,7 +8,18 @@ pub(super) const MAX_BYTES: usize = 8 * 1024;
 const MASK: &str = "***";
 const CUT: &str = "… (cut)";
 /// Parts of names whose values are secrets.
-const SECRETS: &[&str] = &["password", "passwd", "secret", "token", "private", "api_key", "access_key", "credential", "authorization", "cert"];
+const SECRETS: &[&str] = &[
+    "password",
+    "passwd",
+    "secret",
+    "token",
+    "private",
+    "api_key",
+    "access_key",
+    "credential",
+    "authorization",
+    "cert",
+];
 
 /// The body as it may be kept. What is not JSON is not kept: it cannot be looked through.
 pub(super) fn redact(body: &[u8]) -> String {
@@ -47,7 +58,8 @@ fn mask(value: &mut Value) {
 /// `password` of a sign-in is one.
 fn is_secret(name: &str, value: &Value) -> bool {
     let name = name.to_ascii_lowercase();
-    matches!(value, Value::String(_) | Value::Array(_)) && SECRETS.iter().any(|secret| name.contains(secret))
+    matches!(value, Value::String(_) | Value::Array(_))
+        && SECRETS.iter().any(|secret| name.contains(secret))
 }
 
 #[cfg(test)]
@@ -57,8 +69,14 @@ mod tests {
     #[test]
     fn secrets_are_masked_at_any_depth() {
         for (body, kept) in [
-            (r#"{"password":{"username":"a","password":"p","new_password":"q"}}"#, r#"{"password":{"username":"a","password":"***","new_password":"***"}}"#),
-            (r#"{"config":[{"API_KEY":"x","name":"n","force_reset_password":true}]}"#, r#"{"config":[{"API_KEY":"***","name":"n","force_reset_password":true}]}"#),
+            (
+                r#"{"password":{"username":"a","password":"p","new_password":"q"}}"#,
+                r#"{"password":{"username":"a","password":"***","new_password":"***"}}"#,
+            ),
+            (
+                r#"{"config":[{"API_KEY":"x","name":"n","force_reset_password":true}]}"#,
+                r#"{"config":[{"API_KEY":"***","name":"n","force_reset_password":true}]}"#,
+            ),
             ("", ""),
             ("not json", "(8 bytes that are not JSON)"),
         ] {

@@ -13,7 +13,11 @@ use rampart_api::rest::role::{
 };
 
 fn wire(role: Role) -> UserRole {
-    let permission = |(p, read, write): (Permission, bool, bool)| RolePermission { id: p.id().to_owned(), read, write };
+    let permission = |(p, read, write): (Permission, bool, bool)| RolePermission {
+        id: p.id().to_owned(),
+        read,
+        write,
+    };
     UserRole {
         name: role.name().to_owned(),
         comment: role.comment().to_owned(),
@@ -28,11 +32,15 @@ fn named() -> impl Iterator<Item = Role> {
 }
 
 pub(super) async fn list(Ask(query): Ask) -> Answer<UserRolesData> {
-    Ok(Json(UserRolesData { roles: pick(named().map(wire).collect(), &query)? }))
+    Ok(Json(UserRolesData {
+        roles: pick(named().map(wire).collect(), &query)?,
+    }))
 }
 
 pub(super) async fn show(Name(name): Name) -> Answer<UserRoleData> {
-    let role = named().find(|role| role.name() == name).ok_or_else(|| Failure::not_found("role", &name))?;
+    let role = named()
+        .find(|role| role.name() == name)
+        .ok_or_else(|| Failure::not_found("role", &name))?;
     Ok(Json(UserRoleData { role: wire(role) }))
 }
 

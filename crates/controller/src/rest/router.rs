@@ -12,33 +12,61 @@ use axum::{Router, middleware, response::IntoResponse, routing};
 use rampart_api::{
     error::ErrorKind,
     rest::{
-        Empty, api_key::*, auth::*, config::*, conversation::*, domain::*, eula::*, fed::*, file::*,
-        group::*, list::*, live::*, log::*, node::*, password::*, policy::*, process::*, role::*,
-        service::*, session::*, stats::*, system::*, user::*, workload::*,
+        Empty, api_key::*, auth::*, config::*, conversation::*, domain::*, eula::*, fed::*,
+        file::*, group::*, list::*, live::*, log::*, node::*, password::*, policy::*, process::*,
+        role::*, service::*, session::*, stats::*, system::*, user::*, workload::*,
     },
 };
 
 macro_rules! verb {
-    (GET) => { Verb::Get };
-    (LIST) => { Verb::Get };
-    (POST) => { Verb::Post };
-    (PATCH) => { Verb::Patch };
-    (DELETE) => { Verb::Delete };
+    (GET) => {
+        Verb::Get
+    };
+    (LIST) => {
+        Verb::Get
+    };
+    (POST) => {
+        Verb::Post
+    };
+    (PATCH) => {
+        Verb::Patch
+    };
+    (DELETE) => {
+        Verb::Delete
+    };
 }
 macro_rules! route {
-    (GET $handler:path) => { || routing::get($handler) };
-    (LIST $handler:path) => { || routing::get($handler) };
-    (POST $handler:path) => { || routing::post($handler) };
-    (PATCH $handler:path) => { || routing::patch($handler) };
-    (DELETE $handler:path) => { || routing::delete($handler) };
+    (GET $handler:path) => {
+        || routing::get($handler)
+    };
+    (LIST $handler:path) => {
+        || routing::get($handler)
+    };
+    (POST $handler:path) => {
+        || routing::post($handler)
+    };
+    (PATCH $handler:path) => {
+        || routing::patch($handler)
+    };
+    (DELETE $handler:path) => {
+        || routing::delete($handler)
+    };
 }
 macro_rules! is_list {
-    (LIST) => { true };
-    ($other:ident) => { false };
+    (LIST) => {
+        true
+    };
+    ($other:ident) => {
+        false
+    };
 }
 macro_rules! body {
-    () => { None };
-    ($body:ty) => { Some(schema_of::<$body>) };
+    () => {
+        None
+    };
+    ($body:ty) => {
+        Some(schema_of::<$body>)
+    };
 }
 macro_rules! endpoints {
     ($($verb:ident $path:literal $need:ident $(($permission:ident))? $module:ident :: $handler:ident ($($body:ty)?) -> $answer:ty, $summary:literal;)+) => {
@@ -103,6 +131,7 @@ endpoints! {
     GET    "/v1/enforcer/{id}" Read(NvResource) node::enforcer () -> EnforcerData, "One enforcer";
     GET    "/v1/enforcer/{id}/stats" Read(NvResource) node::enforcer_stats () -> StatsData, "Use of an enforcer";
     GET    "/v1/enforcer/{id}/config" Read(NvResource) node::enforcer_config () -> ComponentConfigData, "Debugging of an enforcer";
+    GET    "/v1/enforcer/{id}/probe_summary" Read(NvResource) node::probe_summary () -> ProbeSummaryData, "What an enforcer holds now, and whether the newest policy is in force";
     LIST   "/v1/host" Read(NvResource) node::hosts () -> HostsData, "Nodes";
     GET    "/v1/host/{id}" Read(NvResource) node::host () -> HostData, "One node";
     GET    "/v1/host/{id}/process_profile" Read(NvResource) node::host_profile () -> ProcessListData, "Process rules in force on a node itself";
@@ -182,7 +211,10 @@ pub fn router(rest: Rest) -> Router {
     for endpoint in ENDPOINTS {
         let guard = middleware::from_fn_with_state((rest.clone(), endpoint), guard::guard);
         let counted = middleware::from_fn_with_state((rest.clone(), endpoint), layer::count);
-        router = router.route(endpoint.path, (endpoint.route)().route_layer(guard).route_layer(counted));
+        router = router.route(
+            endpoint.path,
+            (endpoint.route)().route_layer(guard).route_layer(counted),
+        );
     }
     let router = router
         .route("/openapi.json", routing::get(misc::openapi))
@@ -197,9 +229,15 @@ pub fn router(rest: Rest) -> Router {
 }
 
 async fn unknown() -> impl IntoResponse {
-    Failure::new(ErrorKind::UnknownPath, "there is no such path; /openapi.json lists them")
+    Failure::new(
+        ErrorKind::UnknownPath,
+        "there is no such path; /openapi.json lists them",
+    )
 }
 
 async fn wrong_method() -> impl IntoResponse {
-    Failure::new(ErrorKind::MethodNotAllowed, "the path exists, but not with this method")
+    Failure::new(
+        ErrorKind::MethodNotAllowed,
+        "the path exists, but not with this method",
+    )
 }

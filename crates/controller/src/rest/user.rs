@@ -34,7 +34,11 @@ pub(super) fn wire(rest: &Rest, user: &User, resettable: bool) -> api::User {
         email: user.email.clone(),
         role: user.role.name().to_owned(),
         timeout: auth.timeout(user),
-        locale: if user.locale.is_empty() { "en".to_owned() } else { user.locale.clone() },
+        locale: if user.locale.is_empty() {
+            "en".to_owned()
+        } else {
+            user.locale.clone()
+        },
         default_password: user.bootstrap,
         modify_password: user.must_reset,
         role_domains: user.role_domains.clone(),
@@ -49,21 +53,30 @@ pub(super) fn wire(rest: &Rest, user: &User, resettable: bool) -> api::User {
 
 /// Days, and hours beyond them, until the password expires; −1 is never.
 pub(super) fn expiry(rest: &Rest, user: &User) -> (i32, i32) {
-    let Some(left) = rest.auth().expires_in(user) else { return (-1, 0) };
+    let Some(left) = rest.auth().expires_in(user) else {
+        return (-1, 0);
+    };
     let left = left.max(0);
     let small = |n: i64| i32::try_from(n).unwrap_or(i32::MAX);
     (small(left / DAY_MS), small(left % DAY_MS / HOUR_MS))
 }
 
 fn permission_list(rights: Rights) -> Vec<RolePermission> {
-    let one = |(p, read, write): (Permission, bool, bool)| RolePermission { id: p.id().to_owned(), read, write };
+    let one = |(p, read, write): (Permission, bool, bool)| RolePermission {
+        id: p.id().to_owned(),
+        read,
+        write,
+    };
     rights.list().into_iter().map(one).collect()
 }
 
 pub(super) type DomainPermissions = BTreeMap<String, Vec<RolePermission>>;
 
 pub(super) fn permissions(access: &Access) -> (Vec<RolePermission>, DomainPermissions) {
-    let domains = access.domains().iter().map(|(domain, rights)| (domain.clone(), permission_list(*rights)));
+    let domains = access
+        .domains()
+        .iter()
+        .map(|(domain, rights)| (domain.clone(), permission_list(*rights)));
     (permission_list(access.global()), domains.collect())
 }
 
@@ -80,14 +93,27 @@ pub(super) fn domain_roles() -> Vec<String> {
 }
 
 pub(super) fn role_of(name: &str) -> Result<Role, Failure> {
-    Role::parse(name).ok_or_else(|| Failure::invalid(format!("role `{name}` does not exist; admin, reader, ciops and the empty one do")))
+    Role::parse(name).ok_or_else(|| {
+        Failure::invalid(format!(
+            "role `{name}` does not exist; admin, reader, ciops and the empty one do"
+        ))
+    })
 }
 
 pub(super) async fn list(State(rest): State<Rest>, who: Who, Ask(query): Ask) -> Answer<UsersData> {
     let may_reset = who.access().can(Permission::Authorization, true, None);
-    let users = rest.auth().users().iter().map(|user| wire(&rest, user, may_reset)).collect();
+    let users = rest
+        .auth()
+        .users()
+        .iter()
+        .map(|user| wire(&rest, user, may_reset))
+        .collect();
     let users = pick(users, &query)?;
-    Ok(Json(UsersData { users, global_roles: global_roles(), domain_roles: domain_roles() }))
+    Ok(Json(UsersData {
+        users,
+        global_roles: global_roles(),
+        domain_roles: domain_roles(),
+    }))
 }
 
 pub(super) async fn show(State(rest): State<Rest>, who: Who, Name(name): Name) -> Answer<UserData> {
@@ -96,7 +122,9 @@ pub(super) async fn show(State(rest): State<Rest>, who: Who, Name(name): Name) -
         return Err(Failure::denied("see other users"));
     }
     let may_reset = who.access().can(Permission::Authorization, true, None);
-    Ok(Json(UserData { user: wire(&rest, rest.auth().user(&name)?.as_ref(), may_reset) }))
+    Ok(Json(UserData {
+        user: wire(&rest, rest.auth().user(&name)?.as_ref(), may_reset),
+    }))
 }
 
 pub(super) async fn me(State(rest): State<Rest>, Who(caller): Who) -> Answer<SelfUserData> {
@@ -112,9 +140,16 @@ pub(super) async fn me(State(rest): State<Rest>, Who(caller): Who) -> Answer<Sel
     }))
 }
 
-pub(super) async fn create(State(rest): State<Rest>, Body(body): Body<UserCreateData>) -> Answer<Empty> {
+pub(super) async fn create(
+    State(rest): State<Rest>,
+    Body(body): Body<UserCreateData>,
+) -> Answer<Empty> {
     let user = body.user;
-    let name = if user.fullname.is_empty() { user.username } else { user.fullname };
+    let name = if user.fullname.is_empty() {
+        user.username
+    } else {
+        user.fullname
+    };
     let new = NewUser {
         name,
         password: user.password.0,
@@ -128,7 +163,12 @@ pub(super) async fn create(State(rest): State<Rest>, Body(body): Body<UserCreate
     done()
 }
 
-pub(super) async fn update(State(rest): State<Rest>, who: Who, Name(name): Name, Body(body): Body<UserConfigData>) -> Answer<Empty> {
+pub(super) async fn update(
+    State(rest): State<Rest>,
+    who: Who,
+    Name(name): Name,
+    Body(body): Body<UserConfigData>,
+) -> Answer<Empty> {
     let config = body.config;
     let own = name == who.0.user && who.0.fingerprint().is_some();
     let admin = who.access().can(Permission::Authorization, true, None);
@@ -154,16 +194,28 @@ pub(super) async fn update(State(rest): State<Rest>, who: Who, Name(name): Name,
     done()
 }
 
-async fn change_password(rest: &Rest, who: &Who, name: &str, own: bool, config: &UserConfig) -> Result<(), Failure> {
-    let Some(new) = &config.new_password else { return Ok(()) };
+async fn change_password(
+    rest: &Rest,
+    who: &Who,
+    name: &str,
+    own: bool,
+    config: &UserConfig,
+) -> Result<(), Failure> {
+    let Some(new) = &config.new_password else {
+        return Ok(());
+    };
     if !own {
         rest.auth().reset_password(name, &new.0, false).await?;
         return Ok(());
     }
     let Some(old) = &config.password else {
-        return Err(Failure::invalid("`password`, the current one, is needed to set `new_password`"));
+        return Err(Failure::invalid(
+            "`password`, the current one, is needed to set `new_password`",
+        ));
     };
-    rest.auth().change_password(name, &old.0, &new.0, who.0.fingerprint()).await?;
+    rest.auth()
+        .change_password(name, &old.0, &new.0, who.0.fingerprint())
+        .await?;
     Ok(())
 }
 
@@ -175,21 +227,37 @@ pub(super) async fn delete(State(rest): State<Rest>, who: Who, Name(name): Name)
     done()
 }
 
-pub(super) async fn set_role_domains(State(rest): State<Rest>, Pair(name, role): Pair, Body(body): Body<UserRoleDomainsConfigData>) -> Answer<Empty> {
+pub(super) async fn set_role_domains(
+    State(rest): State<Rest>,
+    Pair(name, role): Pair,
+    Body(body): Body<UserRoleDomainsConfigData>,
+) -> Answer<Empty> {
     if !body.config.role.is_empty() && body.config.role != role {
-        return Err(Failure::invalid("the path and the body name different roles"));
+        return Err(Failure::invalid(
+            "the path and the body name different roles",
+        ));
     }
-    rest.auth().set_role_domains(&name, role_of(&role)?, body.config.domains).await?;
+    rest.auth()
+        .set_role_domains(&name, role_of(&role)?, body.config.domains)
+        .await?;
     done()
 }
 
-pub(super) async fn password(State(rest): State<Rest>, Name(name): Name, Body(body): Body<UserPasswordConfigData>) -> Answer<Empty> {
+pub(super) async fn password(
+    State(rest): State<Rest>,
+    Name(name): Name,
+    Body(body): Body<UserPasswordConfigData>,
+) -> Answer<Empty> {
     let config = body.config;
     if let Some(new) = &config.new_password {
         let must_reset = config.reset_password_in_next_login.unwrap_or_default();
-        rest.auth().reset_password(&name, &new.0, must_reset).await?;
+        rest.auth()
+            .reset_password(&name, &new.0, must_reset)
+            .await?;
     } else if config.force_reset_password == Some(true) {
-        return Err(Failure::invalid("`new_password` is needed to reset a password"));
+        return Err(Failure::invalid(
+            "`new_password` is needed to reset a password",
+        ));
     }
     if config.clear_failed_login == Some(true) {
         rest.auth().unblock(&name).await?;

@@ -1,4 +1,6 @@
 //! The controller, driven from outside.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 mod app;
+mod rest;
 mod world;

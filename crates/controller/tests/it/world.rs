@@ -1,4 +1,5 @@
 //! A controller over a store in memory, with a clock and agents turned by hand.
+#![allow(clippy::unwrap_used, reason = "a fixture that fails fails the test")]
 
 use async_trait::async_trait;
 use rampart_controller::{
@@ -6,8 +7,8 @@ use rampart_controller::{
     app::{AgentError, Agents, Clock, ControllerInfo},
 };
 use rampart_model::{
-    Conversation, LogRecord, Mode, Node, NodeId, PolicySnapshot, ProcessInfo, Protocol, Query, Reply,
-    Report, RuleId, Timestamp, Verdict, Workload, workload::InterfaceAddress,
+    Conversation, LogRecord, Mode, Node, NodeId, PolicySnapshot, ProcessInfo, Protocol, Query,
+    Reply, Report, RuleId, Timestamp, Verdict, Workload, workload::InterfaceAddress,
 };
 use rampart_policy::Engine;
 use rampart_store::{EventLog, LogQuery, Store, memory::Memory};
@@ -19,13 +20,13 @@ use std::{
     time::Duration,
 };
 
-pub const NODE: &str = "n1";
+pub(crate) const NODE: &str = "n1";
 /// 2026-01-01.
-pub const START: i64 = 1_767_225_600_000;
-pub const MINUTE: i64 = 60_000;
-pub const HOUR: i64 = 60 * MINUTE;
+pub(crate) const START: i64 = 1_767_225_600_000;
+pub(crate) const MINUTE: i64 = 60_000;
+pub(crate) const HOUR: i64 = 60 * MINUTE;
 
-pub struct TestClock(AtomicI64);
+pub(crate) struct TestClock(AtomicI64);
 
 impl Default for TestClock {
     fn default() -> Self {
@@ -34,7 +35,7 @@ impl Default for TestClock {
 }
 
 impl TestClock {
-    pub fn advance(&self, ms: i64) {
+    pub(crate) fn advance(&self, ms: i64) {
         self.0.fetch_add(ms, Ordering::SeqCst);
     }
 }
@@ -47,7 +48,7 @@ impl Clock for TestClock {
 
 /// Answers with one process, from the node `n1` only.
 #[derive(Default)]
-pub struct OneNode;
+pub(crate) struct OneNode;
 
 #[async_trait]
 impl Agents for OneNode {
@@ -56,9 +57,11 @@ impl Agents for OneNode {
             return Err(AgentError::Disconnected(node.clone()));
         }
         match query {
-            Query::Processes(_) => {
-                Ok(Reply::Processes(vec![ProcessInfo { pid: 7, name: "nginx".into(), ..ProcessInfo::default() }]))
-            }
+            Query::Processes(_) => Ok(Reply::Processes(vec![ProcessInfo {
+                pid: 7,
+                name: "nginx".into(),
+                ..ProcessInfo::default()
+            }])),
             _ => Ok(Reply::Processes(Vec::new())),
         }
     }
@@ -68,89 +71,115 @@ impl Agents for OneNode {
     }
 }
 
-pub struct World {
-    pub store: Arc<dyn Store>,
-    pub events: Arc<dyn EventLog>,
-    pub clock: Arc<TestClock>,
-    pub app: App,
+pub(crate) struct World {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) events: Arc<dyn EventLog>,
+    pub(crate) clock: Arc<TestClock>,
+    pub(crate) app: App,
 }
 
 impl World {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let memory = Arc::new(Memory::default());
         Self::over(memory.clone(), memory, Arc::default()).await
     }
 
-    pub async fn over(store: Arc<dyn Store>, events: Arc<dyn EventLog>, clock: Arc<TestClock>) -> Self {
+    pub(crate) async fn over(
+        store: Arc<dyn Store>,
+        events: Arc<dyn EventLog>,
+        clock: Arc<TestClock>,
+    ) -> Self {
         let deps = Deps {
             store: store.clone(),
             events: events.clone(),
             agents: Arc::new(OneNode),
             clock: clock.clone(),
-            controller: ControllerInfo { id: "c1".into(), name: "controller".into(), ..ControllerInfo::default() },
+            controller: ControllerInfo {
+                id: "c1".into(),
+                name: "controller".into(),
+                ..ControllerInfo::default()
+            },
         };
         let app = App::open(deps).await.unwrap();
-        Self { store, events, clock, app }
+        Self {
+            store,
+            events,
+            clock,
+            app,
+        }
     }
 
     /// Another controller on the same store.
-    pub async fn again(&self) -> Self {
+    pub(crate) async fn again(&self) -> Self {
         Self::over(self.store.clone(), self.events.clone(), self.clock.clone()).await
     }
 
-    pub async fn ingest(&self, reports: Vec<Report>) {
+    pub(crate) async fn ingest(&self, reports: Vec<Report>) {
         self.app.ingest(&NODE.into(), reports).await.unwrap();
     }
 
     /// A node with `web` (10.0.0.2), `api` (10.0.0.3) and `db` (10.0.0.4) of the domain `shop`.
-    pub async fn shop(&self) {
-        let node = Node { name: "node-1".into(), ..Node::default() };
+    pub(crate) async fn shop(&self) {
+        let node = Node {
+            name: "node-1".into(),
+            ..Node::default()
+        };
         self.app.agent_connected(&NODE.into());
         let mut reports = vec![Report::Node(Box::new(node))];
         reports.extend(["web", "api", "db"].map(|name| Report::Workload(Box::new(workload(name)))));
         self.ingest(reports).await;
     }
 
-    pub async fn set_mode(&self, service: &str, mode: Mode) {
+    pub(crate) async fn set_mode(&self, service: &str, mode: Mode) {
         let change = rampart_controller::app::ServiceChange {
             policy_mode: Some(mode),
             profile_mode: Some(mode),
             ..Default::default()
         };
-        self.app.configure_services(&[service.to_owned()], change).await.unwrap();
+        self.app
+            .configure_services(&[service.to_owned()], change)
+            .await
+            .unwrap();
     }
 
-    pub async fn records(&self) -> Vec<LogRecord> {
-        let query = LogQuery { sort: vec![(rampart_store::SortKey::At, true)], ..LogQuery::default() };
+    pub(crate) async fn records(&self) -> Vec<LogRecord> {
+        let query = LogQuery {
+            sort: vec![(rampart_store::SortKey::At, true)],
+            ..LogQuery::default()
+        };
         self.app.log(&query).await.unwrap().records
     }
 
     /// Names of events so far, without the controller's own start.
-    pub async fn event_names(&self) -> Vec<String> {
+    pub(crate) async fn event_names(&self) -> Vec<String> {
         let names = self.records().await.into_iter().map(|record| record.name);
         names.filter(|name| name != "Controller.Start").collect()
     }
 
     /// The policy an enforcer has now.
-    pub async fn policy(&self) -> Arc<PolicySnapshot> {
+    pub(crate) async fn policy(&self) -> Arc<PolicySnapshot> {
         self.app.publish_policy().await.unwrap();
         self.app.policy().borrow().clone()
     }
 
-    pub async fn engine(&self) -> Engine {
+    pub(crate) async fn engine(&self) -> Engine {
         Engine::new(self.policy().await)
     }
 }
 
 /// `web`, `api` or `db`, or another with the address 10.0.1.1.
-pub fn workload(service: &str) -> Workload {
+pub(crate) fn workload(service: &str) -> Workload {
     let ip = match service {
         "web" => "10.0.0.2",
         "api" => "10.0.0.3",
         "db" => "10.0.0.4",
         _ => "10.0.1.1",
     };
-    let address = InterfaceAddress { ip: ip.parse().unwrap(), prefix: 24, gateway: None };
+    let address = InterfaceAddress {
+        ip: ip.parse().unwrap(),
+        prefix: 24,
+        gateway: None,
+    };
     Workload {
         id: format!("{service}-id").into(),
         name: format!("{service}-1"),
@@ -168,11 +197,11 @@ pub fn workload(service: &str) -> Workload {
 }
 
 /// What `from` tells of talking to an address at a time after the start.
-pub fn talk(from: &str, to: &str, port: u16, verdict: Verdict, at: i64) -> Conversation {
+pub(crate) fn talk(from: &str, to: &str, port: u16, verdict: Verdict, at: i64) -> Conversation {
     let from = workload(from);
     Conversation {
         local: from.addresses().next().unwrap(),
-        workload: from.id,
+        workload: from.id.clone(),
         ingress: false,
         peer: to.parse().unwrap(),
         protocol: Protocol::Tcp,
@@ -191,15 +220,23 @@ pub fn talk(from: &str, to: &str, port: u16, verdict: Verdict, at: i64) -> Conve
     }
 }
 
-pub fn learned_process(group: &str, name: &str, path: &str) -> Report {
-    Report::LearnedProcess { group: group.into(), name: name.into(), path: path.into(), user: "root".into() }
+pub(crate) fn learned_process(group: &str, name: &str, path: &str) -> Report {
+    Report::LearnedProcess {
+        group: group.into(),
+        name: name.into(),
+        path: path.into(),
+        user: "root".into(),
+    }
 }
 
 /// Waits for a condition, at most ten seconds.
-pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
     while !holds() {
-        assert!(tokio::time::Instant::now() < deadline, "waited too long for {what}");
+        assert!(
+            tokio::time::Instant::now() < deadline,
+            "waited too long for {what}"
+        );
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

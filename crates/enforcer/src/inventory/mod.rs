@@ -22,7 +22,7 @@ use rampart_model::{
 use rampart_policy::Engine;
 use rampart_probe::{Attach, FileId, procfs};
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -108,21 +108,22 @@ impl Registry {
         self.runtime.set_host_plan(host);
         self.engine.store(engine);
         for member in self.runtime.members().values() {
-            self.replan(member);
-            self.runtime.judge_running(member.label);
+            if self.replan(member) {
+                self.runtime.judge_running(member.label);
+            }
         }
     }
 
-    /// Compiles and enforces; what fails is told, and the earlier policy stays in the kernel.
-    fn replan(&self, member: &MemberRef) {
+    /// Compiles, and enforces if anything has changed for this container; whether it has. What
+    /// fails is told, and the earlier policy stays in the kernel.
+    fn replan(&self, member: &MemberRef) -> bool {
         let plan = Plan::new(self.engine.load().compile(&member.workload.load()));
-        let same = plan.kernel == member.plan.load().kernel;
-        let rules_same = same && plan.policy == member.plan.load().policy;
-        if rules_same && member.is_enforced() {
-            return;
+        if member.is_enforced() && plan.is_same(&member.plan.load()) {
+            return false;
         }
         member.plan.store(Arc::new(plan));
         self.enforce(member);
+        true
     }
 
     fn enforce(&self, member: &Member) -> bool {
@@ -263,12 +264,21 @@ impl Registry {
         self.runtime.out().inventory(&report);
     }
 
-    /// Attaches what a lost event left out. Call it every few seconds.
+    /// Attaches what a lost event left out, and ends what is gone. Call it every few seconds.
     pub(crate) fn reconcile(&self) {
-        for workload in self.inventory.workloads() {
+        let running = self.inventory.workloads();
+        let ids: HashSet<WorkloadId> = running.iter().map(|w| w.id.clone()).collect();
+        for workload in running {
             let known = self.lock().by_id.contains_key(&workload.id);
             if !known {
                 self.seen(workload);
+            }
+        }
+        for member in self.runtime.members().values() {
+            let workload = member.workload.load();
+            let alive = workload.pid != 0 && Path::new(&format!("/proc/{}", workload.pid)).exists();
+            if !ids.contains(&workload.id) && !alive {
+                self.stopped(&workload.id, now(), rampart_cluster::EXIT_UNKNOWN);
             }
         }
     }
@@ -280,12 +290,6 @@ impl Registry {
         let ids = workloads.iter().map(|w| w.id.clone()).collect();
         let each = workloads.iter().map(|w| Report::Workload(Box::new(Workload::clone(w))));
         each.chain([Report::Inventory(ids)]).collect()
-    }
-
-    /// The label of a container, by its id.
-    #[cfg(test)]
-    pub(crate) fn label(&self, id: &WorkloadId) -> Option<u32> {
-        self.lock().by_id.get(id).copied()
     }
 
     fn lock(&self) -> MutexGuard<'_, Labels> {

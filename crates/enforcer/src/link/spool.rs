@@ -6,7 +6,7 @@
 //! over and is written out when the disk works again. Written entries survive a killed process at
 //! once and a power cut after [`Spool::sync`].
 
-use super::segment::{self, MAX_PAYLOAD};
+use super::segment::{self, LAST_SEQ, MAX_PAYLOAD};
 use rampart_model::Report;
 use std::{
     collections::VecDeque,
@@ -253,7 +253,8 @@ impl Inner {
     }
 
     fn append(&mut self, payload: Vec<u8>, priority: Priority) -> bool {
-        if payload.len() > MAX_PAYLOAD || !self.has_room(payload.len(), priority) {
+        let fits = payload.len() <= MAX_PAYLOAD && self.next_seq <= LAST_SEQ;
+        if !fits || !self.has_room(payload.len(), priority) {
             self.count_lost(priority);
             return false;
         }
@@ -486,6 +487,7 @@ fn read_ack(path: &Path) -> io::Result<u64> {
         let crc: [u8; 4] = slot.get(8..12)?.try_into().ok()?;
         (crc32fast::hash(&seq) == u32::from_le_bytes(crc)).then(|| u64::from_le_bytes(seq))
     });
+    let slots = slots.filter(|seq| *seq <= LAST_SEQ);
     Ok(slots.max().unwrap_or(0))
 }
 

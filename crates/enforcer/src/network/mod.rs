@@ -122,7 +122,7 @@ impl Network {
                 NetHook::Sock => Mechanism::CgroupSock,
                 NetHook::Packet => Mechanism::CgroupSkb,
             }),
-            process: pid.and_then(|pid| self.runtime.subject_of(pid)),
+            process: pid.and_then(|pid| self.runtime.subject_of(event.label, pid)),
             fqdn: String::new(),
         }
     }
@@ -227,7 +227,7 @@ impl Network {
         let local = (flow.local, flow.local_port).into();
         let peer = (flow.peer, flow.peer_port).into();
         let pid = self.lock().sockets.pid(flow.label, local, peer, flow.direction)?;
-        self.runtime.process_info(pid)
+        self.runtime.process_info(flow.label, pid)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -37,26 +37,47 @@ pub(crate) fn command_name<'a>(path: &'a str, argv: &'a [String]) -> &'a str {
     }
 }
 
-/// The first arguments of the exec a task waits in, each cut to 256 bytes.
-pub(crate) fn pending_argv(tid: u32, count: usize) -> Option<Vec<String>> {
+/// An exec that waits: the file as it was asked for, and the first arguments, each cut to 256
+/// bytes.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct PendingExec {
+    pub(crate) filename: String,
+    pub(crate) argv: Vec<String>,
+}
+
+/// What a task in `execve` asked for; `None` if it is not in one.
+pub(crate) fn pending_exec(tid: u32, count: usize) -> Option<PendingExec> {
     let line = fs::read_to_string(format!("/proc/{tid}/syscall")).ok()?;
     let mut words = line.split_ascii_whitespace();
     let number: u64 = words.next()?.parse().ok()?;
     let position = match number {
-        EXECVE => 1,
-        EXECVEAT => 2,
+        EXECVE => 0,
+        EXECVEAT => 1,
         _ => return None,
     };
-    let argv = u64::from_str_radix(words.nth(position)?.strip_prefix("0x")?, 16).ok()?;
+    let mut address = || u64::from_str_radix(words.next()?.strip_prefix("0x")?, 16).ok();
+    if position == 1 {
+        address()?;
+    }
+    let (filename, argv) = (address()?, address()?);
     let memory = File::open(format!("/proc/{tid}/mem")).ok()?;
     let mut pointers = vec![0; count.min(64) * 8];
     let read = memory.read_at(&mut pointers, argv).ok()?;
-    let out: Vec<String> = pointers[..read]
+    let argv = pointers[..read]
         .chunks_exact(8)
         .map_while(|p| Some(u64::from_le_bytes(p.try_into().ok()?)).filter(|&p| p != 0))
         .map_while(|pointer| text_at(&memory, pointer))
         .collect();
-    (!out.is_empty()).then_some(out)
+    Some(PendingExec { filename: text_at(&memory, filename).unwrap_or_default(), argv })
+}
+
+impl PendingExec {
+    /// The name it is called by, if file and first argument agree on it: so is a script called,
+    /// and so it still looks when the kernel opens the script's interpreter.
+    pub(crate) fn called(&self) -> Option<&str> {
+        let name = base_name(&self.filename);
+        (Some(name) == self.argv.first().map(|a| base_name(a))).then_some(name)
+    }
 }
 
 fn text_at(memory: &File, address: u64) -> Option<String> {
@@ -94,8 +115,18 @@ mod tests {
     }
 
     #[test]
+    fn names_agree_or_not() {
+        let call = |filename: &str, first: &str| {
+            let argv = vec![first.to_owned()];
+            PendingExec { filename: filename.to_owned(), argv }.called().map(str::to_owned)
+        };
+        assert_eq!(call("/run.sh", "./run.sh").as_deref(), Some("run.sh"));
+        assert_eq!(call("/tmp/run.sh", "nc"), None);
+    }
+
+    #[test]
     fn no_pending_exec_is_no_name() {
-        assert_eq!(pending_argv(std::process::id(), 2), None);
-        assert_eq!(pending_argv(u32::MAX, 2), None);
+        assert_eq!(pending_exec(std::process::id(), 2), None);
+        assert_eq!(pending_exec(u32::MAX, 2), None);
     }
 }

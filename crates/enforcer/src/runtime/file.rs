@@ -32,7 +32,7 @@ impl Runtime {
         }
         let deny = verdict.verdict == Verdict::Deny;
         let operation = if write == Some(false) { "open-read" } else { "open-write" };
-        self.lock().opened.first(&(member.label, &*path), now());
+        self.lock().opened.note(member.label, &path, now());
         let mechanism = deny.then_some(Mechanism::Fanotify);
         self.file_finding(member, &caller, &verdict, &path, operation, mechanism, now());
         if deny { Decision::Deny } else { Decision::Allow }
@@ -53,6 +53,9 @@ impl Runtime {
                 write: Some(true),
                 application: &caller.image.path,
             });
+            if verdict.verdict == Verdict::Learn {
+                self.learn_file(&member, &verdict.filter, verdict.behavior, &caller.image.path);
+            }
             if !verdict.is_violation() || self.follows_from_open(&member, act, path) {
                 continue;
             }
@@ -66,7 +69,7 @@ impl Runtime {
     /// Writes through an open that was reported already.
     fn follows_from_open(&self, member: &Member, act: &FileAct, path: &str) -> bool {
         let writes = |op: &FileOp| matches!(op, FileOp::Modify | FileOp::CloseWrite);
-        act.ops.iter().all(writes) && !self.lock().opened.first(&(member.label, path), act.at)
+        act.ops.iter().all(writes) && self.lock().opened.covers(member.label, path, act.at)
     }
 
     #[allow(clippy::too_many_arguments)]

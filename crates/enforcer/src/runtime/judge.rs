@@ -4,7 +4,7 @@
 
 use super::{
     Runtime,
-    caller::{base_name, command_name, is_multi_call, pending_argv},
+    caller::{PendingExec, base_name, command_name, is_multi_call, pending_exec},
     incident::{Finding, subject},
     member::Member,
     plan::ExecFacts,
@@ -55,7 +55,8 @@ impl Runtime {
             // The exec event names the applet, and a multi-call binary is no script.
             return Decision::AllowCached;
         }
-        let process = self.waiting(ask, &path, multi);
+        let call = if multi { pending_exec(ask.tid, 2) } else { None }.unwrap_or_default();
+        let process = self.waiting(ask, &path, &call);
         let parents = if plan.needs_parents { self.lock().parents(&process) } else { Vec::new() };
         let verdict = plan.judge(&ExecFacts {
             name: &process.image.name,
@@ -67,6 +68,8 @@ impl Runtime {
             from_exec: process.from_exec,
         });
         match verdict.verdict {
+            // The exec event has the interpreter's own name, by which it is judged again.
+            Verdict::Deny if multi && plan.interprets(&path, &call) => Decision::Allow,
             Verdict::Deny => {
                 self.report(Some(member), self.denied_exec(member, ask, &process, &verdict));
                 Decision::Deny
@@ -97,11 +100,10 @@ impl Runtime {
     }
 
     /// The process that waits, as it will be.
-    fn waiting(&self, ask: &Ask, path: &str, multi: bool) -> Process {
-        let argv = if multi { pending_argv(ask.tid, 2) } else { None };
+    fn waiting(&self, ask: &Ask, path: &str, call: &PendingExec) -> Process {
         let mut process = self.caller(ask.pid, ask.label);
         process.image = Arc::new(Image {
-            name: command_name(path, &argv.unwrap_or_default()).to_owned(),
+            name: command_name(path, &call.argv).to_owned(),
             path: path.to_owned(),
             cwd: process.image.cwd.clone(),
             ..Image::default()
@@ -139,7 +141,7 @@ impl Runtime {
             mechanism: Some(Mechanism::Fanotify),
             process: Subject {
                 ancestors,
-                cmdline: pending_argv(ask.tid, DENIED_ARGS).unwrap_or_default().join(" "),
+                cmdline: pending_exec(ask.tid, DENIED_ARGS).unwrap_or_default().argv.join(" "),
                 ..subject(process, &users, &state.table)
             },
             parent,

@@ -12,6 +12,7 @@ mod incident;
 mod judge;
 mod learn;
 mod member;
+mod opened;
 mod pending;
 mod plan;
 mod query;
@@ -35,6 +36,7 @@ use crate::{
 };
 use arc_swap::ArcSwap;
 use incident::{Finding, Incidents};
+use opened::Opened;
 use pending::Pending;
 use rampart_probe::{Event, KernelPolicy};
 use seen::Seen;
@@ -63,7 +65,7 @@ struct State {
     /// Facts already learned.
     seen: Seen,
     /// Accesses already reported, so that what follows from them is not reported again.
-    opened: Seen,
+    opened: Opened,
     pending: Pending,
 }
 
@@ -79,7 +81,7 @@ impl Runtime {
                 table: Table::new(limits),
                 incidents: Incidents::default(),
                 seen: Seen::default(),
-                opened: Seen::default(),
+                opened: Opened::default(),
                 pending: Pending::default(),
             }),
             out,

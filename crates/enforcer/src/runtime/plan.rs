@@ -1,7 +1,11 @@
 //! A workload's compiled policy, and what of it the kernel enforces by itself.
 
-use super::{judge::is_loader, table::Image};
-use rampart_model::{Action, Baseline, FileBehavior, GroupName, Mode};
+use super::{
+    caller::{PendingExec, is_multi_call},
+    judge::is_loader,
+    table::Image,
+};
+use rampart_model::{Action, Baseline, FileBehavior, GroupName, Mode, ProcessRule};
 use rampart_policy::{
     Direction, NetCell, NetPolicy, ProcessAsk, ProcessVerdict, WorkloadPolicy, file::WATCHED,
     process::Parent,
@@ -68,6 +72,24 @@ impl Plan {
         judge(&self.policy, facts)
     }
 
+    /// The same for its workload, though it may be of a later revision.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let (a, b) = (&self.policy, &other.policy);
+        self.kernel == other.kernel
+            && (a.profile_mode, a.policy_mode, a.baseline) == (b.profile_mode, b.policy_mode, b.baseline)
+            && (&a.groups, &a.process, &a.files) == (&b.groups, &b.process, &b.files)
+    }
+
+    /// Whether a multi-call binary may be the interpreter of the script that is called: the
+    /// profile lists both, the script by its own name.
+    pub(crate) fn interprets(&self, path: &str, call: &PendingExec) -> bool {
+        let allowed = || self.policy.process.iter().filter(|r| r.action == Action::Allow);
+        let is_script = |rule: &ProcessRule, name: &str| {
+            rule.name == name && rule.path.starts_with('/') && !is_multi_call(&rule.path)
+        };
+        call.called().is_some_and(|name| allowed().any(|rule| is_script(rule, name)))
+            && allowed().any(|rule| rule.path == path)
+    }
 }
 
 fn judge(policy: &WorkloadPolicy, facts: &ExecFacts<'_>) -> ProcessVerdict {
@@ -92,7 +114,7 @@ fn allows_all(name: &str, path: &str) -> bool {
 /// Paths whose changes are told; asked about are those where a rule may deny, or learn from reads.
 fn protected(policy: &WorkloadPolicy) -> Vec<ProtectedPath> {
     let protect_mode = policy.profile_mode == Mode::Protect;
-    let watched = WATCHED.iter().map(|w| protect(w.filter, w.recursive, false));
+    let watched = WATCHED.iter().map(|w| protect(w.filter, w.recursive, protect_mode && w.guarded));
     let rules = policy.files.iter().map(|rule| {
         let ask = protect_mode || rule.behavior == FileBehavior::BlockAccess;
         protect(&rule.filter, rule.recursive, ask)

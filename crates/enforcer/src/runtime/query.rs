@@ -29,16 +29,15 @@ impl Runtime {
     }
 
     /// The process behind a connection.
-    pub(crate) fn process_info(&self, pid: u32) -> Option<ProcessInfo> {
-        let process = self.lock().table.live(pid).cloned()?;
-        let label = process.label;
+    pub(crate) fn process_info(&self, label: u32, pid: u32) -> Option<ProcessInfo> {
+        let process = self.lock().table.recent(label, pid).cloned()?;
         self.infos(label, vec![process]).pop()
     }
 
-    pub(crate) fn subject_of(&self, pid: u32) -> Option<rampart_model::event::Subject> {
+    pub(crate) fn subject_of(&self, label: u32, pid: u32) -> Option<rampart_model::event::Subject> {
         let state = self.lock();
-        let process = state.table.live(pid)?;
-        let member = self.member(process.label);
+        let process = state.table.recent(label, pid)?;
+        let member = self.member(label);
         let users = member.as_ref().map(|m| m.users.load());
         let users = users.as_ref().map_or(&self.host_users, |u| &**u);
         Some(super::subject(process, users, &state.table))

@@ -211,6 +211,12 @@ impl Table {
         self.ended.get(&label).into_iter().flatten().cloned().collect()
     }
 
+    /// Live, or ended lately.
+    pub(crate) fn recent(&self, label: u32, pid: u32) -> Option<&Process> {
+        let live = self.live.get(&pid).filter(|p| p.label == label);
+        live.or_else(|| self.ended.get(&label)?.iter().find(|p| p.pid == pid))
+    }
+
     /// Parents, nearest first; stops at a loop, at a gap and at [`MAX_ANCESTORS`].
     pub(crate) fn ancestors(&self, pid: u32) -> Vec<&Process> {
         let mut out = Vec::new();

@@ -132,7 +132,7 @@ impl Inventory for FakeInventory {
     }
 
     fn workloads(&self) -> Vec<Workload> {
-        Vec::new()
+        self.0.lock().unwrap().values().cloned().collect()
     }
 }
 

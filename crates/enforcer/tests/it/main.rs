@@ -1,5 +1,12 @@
 //! The enforcer as a whole: with a kernel of the test's own, and on real containers.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::cast_possible_truncation,
+    reason = "a failed test should panic, and a skipped one say so"
+)]
+
 mod fake;
 mod files;
 mod first_exec;

@@ -57,12 +57,17 @@ pub(crate) struct Controller {
 
 impl Controller {
     fn new() -> Self {
-        Self { seen: Arc::default(), events: broadcast::channel(16).0 }
+        Self {
+            seen: Arc::default(),
+            events: broadcast::channel(16).0,
+        }
     }
 
     /// Sends one event to every open stream.
     pub(crate) fn emit(&self, data: &str) {
-        self.events.send(format!("event: change\ndata: {data}\n\n")).expect("no stream is open");
+        self.events
+            .send(format!("event: change\ndata: {data}\n\n"))
+            .expect("no stream is open");
     }
 
     pub(crate) fn requests(&self) -> Vec<Seen> {
@@ -70,14 +75,20 @@ impl Controller {
     }
 
     pub(crate) fn last(&self) -> Seen {
-        self.requests().pop().expect("the controller got no request")
+        self.requests()
+            .pop()
+            .expect("the controller got no request")
     }
 }
 
 async fn controller(State(state): State<Controller>, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.expect("body").to_bytes();
-    let path = parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
+    let path = parts
+        .uri
+        .path_and_query()
+        .map(ToString::to_string)
+        .unwrap_or_default();
     state.seen.lock().expect("lock").push(Seen {
         method: parts.method.clone(),
         path: path.clone(),
@@ -120,7 +131,11 @@ fn sign_in(body: &[u8]) -> Response<Body> {
 }
 
 fn failure(status: StatusCode, code: u16, error: &str) -> Response<Body> {
-    (status, Json(json!({ "code": code, "error": error, "message": error }))).into_response()
+    (
+        status,
+        Json(json!({ "code": code, "error": error, "message": error })),
+    )
+        .into_response()
 }
 
 fn live(events: broadcast::Receiver<String>) -> Response<Body> {
@@ -128,9 +143,10 @@ fn live(events: broadcast::Receiver<String>) -> Response<Body> {
     let events = tokio_stream::wrappers::BroadcastStream::new(events)
         .filter_map(|event| async { event.ok().map(Ok) });
     let mut response = Response::new(Body::from_stream(open.chain(events)));
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/event-stream"),
+    );
     response
 }
 
@@ -170,7 +186,9 @@ async fn start_controller(state: Controller, identity: &Identity) -> SocketAddr 
         while let Ok((tcp, _)) = listener.accept().await {
             let (acceptor, app) = (acceptor.clone(), app.clone());
             tokio::spawn(async move {
-                let Ok(stream) = acceptor.accept(tcp).await else { return };
+                let Ok(stream) = acceptor.accept(tcp).await else {
+                    return;
+                };
                 let service = TowerToHyperService::new(app);
                 let _ = auto::Builder::new(TokioExecutor::new())
                     .serve_connection(TokioIo::new(stream), service)
@@ -193,9 +211,15 @@ pub(crate) struct Stand {
 pub(crate) fn console() -> Assets {
     let script = format!("console.log({:?});", "x".repeat(4000));
     Assets::from_files([
-        ("index.html".into(), "<!doctype html><meta content=\"__RAMPART_NONCE__\">".into()),
+        (
+            "index.html".into(),
+            "<!doctype html><meta content=\"__RAMPART_NONCE__\">".into(),
+        ),
         ("assets/app-1a2b.js".into(), script.into()),
-        ("logo.svg".into(), "<svg xmlns=\"http://www.w3.org/2000/svg\"/>".into()),
+        (
+            "logo.svg".into(),
+            "<svg xmlns=\"http://www.w3.org/2000/svg\"/>".into(),
+        ),
     ])
 }
 
@@ -229,7 +253,13 @@ pub(crate) async fn stand_with(change: impl FnOnce(&mut Config)) -> Stand {
         .expect("versions")
         .with_root_certificates(roots)
         .with_no_client_auth();
-    Stand { controller, address, tls: Arc::new(tls), stop: Some(stop), stopped: Some(stopped) }
+    Stand {
+        controller,
+        address,
+        tls: Arc::new(tls),
+        stop: Some(stop),
+        stopped: Some(stopped),
+    }
 }
 
 /// An answer with its body read.
@@ -245,7 +275,9 @@ impl Answer {
     }
 
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |v| v.to_str().expect("text"))
+        self.headers
+            .get(name)
+            .map_or("", |v| v.to_str().expect("text"))
     }
 }
 
@@ -255,9 +287,19 @@ impl Stand {
     }
 
     pub(crate) async fn connect(&self) -> TlsStream<TcpStream> {
+        self.connect_with(&[]).await
+    }
+
+    /// Connects and offers these protocols.
+    pub(crate) async fn connect_with(&self, alpn: &[&str]) -> TlsStream<TcpStream> {
         let tcp = TcpStream::connect(self.address).await.expect("connect");
         let name = ServerName::try_from("127.0.0.1").expect("name");
-        TlsConnector::from(Arc::clone(&self.tls)).connect(name, tcp).await.expect("handshake")
+        let mut tls = ClientConfig::clone(&self.tls);
+        tls.alpn_protocols = alpn.iter().map(|p| p.as_bytes().to_vec()).collect();
+        TlsConnector::from(Arc::new(tls))
+            .connect(name, tcp)
+            .await
+            .expect("handshake")
     }
 
     /// Sends a request; the body of the answer is still to be read.
@@ -268,8 +310,9 @@ impl Stand {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> hyper::Response<Incoming> {
-        let (mut sender, connection) =
-            http1::handshake(TokioIo::new(self.connect().await)).await.expect("http");
+        let (mut sender, connection) = http1::handshake(TokioIo::new(self.connect().await))
+            .await
+            .expect("http");
         tokio::spawn(connection);
         let mut request = hyper::Request::builder()
             .method(method)
@@ -279,7 +322,10 @@ impl Stand {
             request = request.header(*name, *value);
         }
         let request = request.body(Full::new(body.into())).expect("request");
-        timeout(DEADLINE, sender.send_request(request)).await.expect("in time").expect("answer")
+        timeout(DEADLINE, sender.send_request(request))
+            .await
+            .expect("in time")
+            .expect("answer")
     }
 
     pub(crate) async fn send(
@@ -291,8 +337,15 @@ impl Stand {
     ) -> Answer {
         let response = self.open(method, path, headers, body).await;
         let (parts, body) = response.into_parts();
-        let body = timeout(DEADLINE, body.collect()).await.expect("in time").expect("body");
-        Answer { status: parts.status, headers: parts.headers, body: body.to_bytes() }
+        let body = timeout(DEADLINE, body.collect())
+            .await
+            .expect("in time")
+            .expect("body");
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: body.to_bytes(),
+        }
     }
 
     pub(crate) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
@@ -319,19 +372,32 @@ impl Stand {
 
     pub(crate) async fn sign_in(&self, password: &str) -> Answer {
         let body = json!({ "password": { "username": "admin", "password": password } });
-        self.change(Method::POST, "/api/v1/auth", "", body.to_string()).await
+        self.change(Method::POST, "/api/v1/auth", "", body.to_string())
+            .await
     }
 
     /// The cookie of a fresh session, as the browser sends it back.
     pub(crate) async fn session(&self) -> String {
         let answer = self.sign_in(PASSWORD).await;
-        answer.header("set-cookie").split(';').next().expect("cookie").to_owned()
+        answer
+            .header("set-cookie")
+            .split(';')
+            .next()
+            .expect("cookie")
+            .to_owned()
     }
 
     pub(crate) async fn stop(&mut self) {
-        self.stop.take().expect("running").send(()).expect("running");
+        self.stop
+            .take()
+            .expect("running")
+            .send(())
+            .expect("running");
         let stopped = self.stopped.take().expect("running");
-        timeout(DEADLINE, stopped).await.expect("stops in time").expect("stops");
+        timeout(DEADLINE, stopped)
+            .await
+            .expect("stops in time")
+            .expect("stops");
     }
 }
 
@@ -339,6 +405,9 @@ impl Stand {
 pub(crate) async fn piece(
     body: &mut (impl Stream<Item = Result<Bytes, hyper::Error>> + Unpin),
 ) -> String {
-    let piece = timeout(DEADLINE, body.next()).await.expect("in time").expect("a piece");
+    let piece = timeout(DEADLINE, body.next())
+        .await
+        .expect("in time")
+        .expect("a piece");
     String::from_utf8(piece.expect("body").to_vec()).expect("text")
 }

@@ -32,7 +32,10 @@ async fn sign_ins_that_start_no_session_set_no_cookie() {
         assert_eq!(answer.status, status, "{password}");
         assert_eq!(answer.header("set-cookie"), "", "{password}");
     }
-    assert_eq!(stand.sign_in("one-time").await.json()["need_to_reset_password"], true);
+    assert_eq!(
+        stand.sign_in("one-time").await.json()["need_to_reset_password"],
+        true
+    );
     let wrong = stand.sign_in("wrong").await;
     assert_eq!(wrong.status, StatusCode::UNAUTHORIZED);
     assert!(!wrong.header("set-cookie").contains(TOKEN));
@@ -53,14 +56,22 @@ async fn the_controller_gets_token_and_address_but_nothing_of_the_browser() {
         ("x-secret", "1"),
         ("accept", "application/json"),
     ];
-    let answer = stand.get("/api/v1/group?start=0&limit=5&f_name=eq,a%20b", &headers).await;
+    let answer = stand
+        .get("/api/v1/group?start=0&limit=5&f_name=eq,a%20b", &headers)
+        .await;
     assert_eq!(answer.status, StatusCode::OK);
     let seen = stand.controller.last();
     assert_eq!(seen.path, "/v1/group?start=0&limit=5&f_name=eq,a%20b");
     assert_eq!(seen.headers["x-auth-token"], TOKEN);
     assert_eq!(seen.headers["x-forwarded-for"], "127.0.0.1");
     assert_eq!(seen.headers["accept"], "application/json");
-    for gone in ["cookie", "x-auth-apikey", "authorization", "x-secret", "origin"] {
+    for gone in [
+        "cookie",
+        "x-auth-apikey",
+        "authorization",
+        "x-secret",
+        "origin",
+    ] {
         assert!(!seen.headers.contains_key(gone), "{gone} was passed on");
     }
     for gone in ["set-cookie", "x-auth-token", "x-hop"] {
@@ -98,13 +109,17 @@ async fn changes_from_elsewhere_never_reach_the_controller() {
         for method in [Method::POST, Method::PATCH, Method::DELETE] {
             let mut headers = vec![("cookie", cookie.as_str())];
             headers.extend_from_slice(extra);
-            let answer = stand.send(method, "/api/v1/policy/rule", &headers, "{}").await;
+            let answer = stand
+                .send(method, "/api/v1/policy/rule", &headers, "{}")
+                .await;
             assert_eq!(answer.status, StatusCode::FORBIDDEN, "{extra:?}");
             assert_eq!(answer.json()["code"], 25);
         }
     }
     assert_eq!(stand.controller.requests().len(), before);
-    let good = stand.change(Method::PATCH, "/api/v1/policy/rule", &cookie, "{\"a\":1}").await;
+    let good = stand
+        .change(Method::PATCH, "/api/v1/policy/rule", &cookie, "{\"a\":1}")
+        .await;
     assert_eq!(good.status, StatusCode::OK);
     assert_eq!(stand.controller.last().body, "{\"a\":1}");
     assert_eq!(stand.controller.last().method, Method::PATCH);
@@ -124,7 +139,9 @@ async fn without_a_session_nothing_passes() {
 #[tokio::test]
 async fn a_session_the_controller_no_longer_knows_is_cleared() {
     let stand = stand().await;
-    let answer = stand.get("/api/v1/group", &[("cookie", "__Host-rampart_session=old")]).await;
+    let answer = stand
+        .get("/api/v1/group", &[("cookie", "__Host-rampart_session=old")])
+        .await;
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
     let cookie = answer.header("set-cookie");
     assert!(cookie.starts_with("__Host-rampart_session=;"), "{cookie}");
@@ -135,10 +152,15 @@ async fn a_session_the_controller_no_longer_knows_is_cleared() {
 async fn signing_out_tells_the_controller_and_clears_the_cookie() {
     let stand = stand().await;
     let cookie = stand.session().await;
-    let answer = stand.change(Method::DELETE, "/api/v1/auth", &cookie, "").await;
+    let answer = stand
+        .change(Method::DELETE, "/api/v1/auth", &cookie, "")
+        .await;
     assert_eq!(answer.status, StatusCode::OK);
     assert!(answer.header("set-cookie").contains("Max-Age=0"));
     let seen = stand.controller.last();
-    assert_eq!((seen.method, seen.path.as_str()), (Method::DELETE, "/v1/auth"));
+    assert_eq!(
+        (seen.method, seen.path.as_str()),
+        (Method::DELETE, "/v1/auth")
+    );
     assert_eq!(seen.headers["x-auth-token"], TOKEN);
 }

@@ -8,7 +8,9 @@ use http_body_util::BodyExt;
 async fn events_arrive_one_by_one() {
     let mut stand = stand().await;
     let cookie = stand.session().await;
-    let response = stand.open(Method::GET, "/api/v1/live", &[("cookie", &cookie)], "").await;
+    let response = stand
+        .open(Method::GET, "/api/v1/live", &[("cookie", &cookie)], "")
+        .await;
     assert_eq!(response.headers()["content-type"], "text/event-stream");
     let mut body = response.into_body().into_data_stream();
     assert_eq!(piece(&mut body).await, ": open\n\n");

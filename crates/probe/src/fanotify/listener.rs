@@ -96,7 +96,13 @@ impl Listener {
 fn raise_priority() {
     let param = libc::sched_param { sched_priority: 1 };
     // SAFETY: sets the policy of the calling thread from a valid structure.
-    let rc = unsafe { libc::sched_setscheduler(0, libc::SCHED_RR | libc::SCHED_RESET_ON_FORK, &raw const param) };
+    let rc = unsafe {
+        libc::sched_setscheduler(
+            0,
+            libc::SCHED_RR | libc::SCHED_RESET_ON_FORK,
+            &raw const param,
+        )
+    };
     if rc != 0 {
         tracing::debug!(error = %io::Error::last_os_error(), "judging at ordinary priority");
     }
@@ -105,23 +111,31 @@ fn raise_priority() {
 impl Shared {
     fn serve(&self, index: usize) {
         let marks = &self.listener.marks;
-        let stop = self.listener.stop.as_raw_fd();
-        loop {
-            let ready = poll(
-                &[marks.exec.as_raw_fd(), marks.open.as_raw_fd(), stop],
-                Duration::from_secs(60),
-            );
-            if ready[2] {
-                self.stopping.store(true, Relaxed);
+        let waiter = match sys::Waiter::new([&marks.exec, &marks.open], &self.listener.stop) {
+            Ok(waiter) => waiter,
+            Err(error) => {
+                tracing::error!(%error, "permission events cannot be waited for");
                 return;
             }
-            for (group, _) in [&marks.exec, &marks.open].iter().zip(ready).filter(|(_, r)| *r) {
-                match sys::next_permission(group) {
-                    Ok(Some(event)) => self.answer(index, group, event),
-                    Ok(None) => {}
-                    Err(error) => tracing::warn!(%error, "a permission event cannot be read"),
+        };
+        loop {
+            match waiter.wait() {
+                sys::Woken::By(0) => self.take_event(index, &marks.exec),
+                sys::Woken::By(_) => self.take_event(index, &marks.open),
+                sys::Woken::Stop => {
+                    self.stopping.store(true, Relaxed);
+                    return;
                 }
+                sys::Woken::Nothing => {}
             }
+        }
+    }
+
+    fn take_event(&self, index: usize, group: &OwnedFd) {
+        match sys::next_permission(group) {
+            Ok(Some(event)) => self.answer(index, group, event),
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "a permission event cannot be read"),
         }
     }
 
@@ -132,7 +146,14 @@ impl Shared {
             sys::respond(group.as_raw_fd(), &file, true);
             return;
         };
-        self.put(index, Waiting { group: group.as_raw_fd(), file, since: Instant::now() });
+        self.put(
+            index,
+            Waiting {
+                group: group.as_raw_fd(),
+                file,
+                since: Instant::now(),
+            },
+        );
         let judged = catch_unwind(AssertUnwindSafe(|| self.listener.judge.judge(&ask)));
         if let Some(stuck) = self.stuck.get(index) {
             stuck.store(false, Relaxed);
@@ -187,7 +208,11 @@ impl Shared {
             return None;
         }
         // Execs name the process, opens the thread.
-        let pid = if exec { tid } else { procfs::Status::read(tid).ok()?.tgid };
+        let pid = if exec {
+            tid
+        } else {
+            procfs::Status::read(tid).ok()?.tgid
+        };
         if i32::try_from(pid) == Ok(self.own_pid) {
             return None;
         }
@@ -202,7 +227,9 @@ impl Shared {
         let kind = if exec {
             AskKind::Exec
         } else {
-            AskKind::Open { write: syscall::opens_for_write(tid) }
+            AskKind::Open {
+                write: syscall::opens_for_write(tid),
+            }
         };
         let ask = Ask {
             label,
@@ -211,7 +238,11 @@ impl Shared {
             kind,
             dev: stat.dev,
             ino: stat.ino,
-            upper: if foreign { None } else { in_upper(&watch, &path) },
+            upper: if foreign {
+                None
+            } else {
+                in_upper(&watch, &path)
+            },
             foreign,
             unlinked: stat.nlink == 0,
             path,
@@ -233,7 +264,10 @@ impl Shared {
         if exec || watch.asks(&path) {
             return Some(path);
         }
-        let known = watch.files.get(&FileId { dev: stat.dev, ino: stat.ino })?;
+        let known = watch.files.get(&FileId {
+            dev: stat.dev,
+            ino: stat.ino,
+        })?;
         watch.asks(known).then(|| known.clone())
     }
 
@@ -244,13 +278,20 @@ impl Shared {
     }
 
     fn take(&self, index: usize) -> Option<Waiting> {
-        self.slots.get(index)?.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.slots
+            .get(index)?
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
     }
 
     fn fail(&self, waiting: &Waiting) {
         let tally = &self.listener.tally;
-        let counter =
-            if self.listener.fail_closed { &tally.failed_closed } else { &tally.failed_open };
+        let counter = if self.listener.fail_closed {
+            &tally.failed_closed
+        } else {
+            &tally.failed_open
+        };
         counter.fetch_add(1, Relaxed);
         sys::respond(waiting.group, &waiting.file, !self.listener.fail_closed);
     }
@@ -281,7 +322,9 @@ impl Shared {
             return;
         };
         let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-        let late = slot.as_ref().is_some_and(|w| w.since.elapsed() >= self.listener.deadline);
+        let late = slot
+            .as_ref()
+            .is_some_and(|w| w.since.elapsed() >= self.listener.deadline);
         if late && let Some(waiting) = slot.take() {
             stuck.store(true, Relaxed);
             self.fail(&waiting);
@@ -293,7 +336,11 @@ impl Shared {
             while let Ok(Some(event)) = sys::next_permission(group) {
                 if self.question(&event).is_some() {
                     let since = Instant::now();
-                    self.fail(&Waiting { group: group.as_raw_fd(), file: event.file, since });
+                    self.fail(&Waiting {
+                        group: group.as_raw_fd(),
+                        file: event.file,
+                        since,
+                    });
                 } else {
                     sys::respond(group.as_raw_fd(), &event.file, true);
                 }

@@ -29,8 +29,23 @@ const MAX_MARKS: usize = 20_000;
 const MAX_DEPTH: usize = 64;
 /// File systems that hold no programs and no files worth protecting.
 const PSEUDO: &[&str] = &[
-    "proc", "sysfs", "cgroup", "cgroup2", "devpts", "mqueue", "securityfs", "debugfs", "tracefs",
-    "bpf", "pstore", "configfs", "nsfs", "binfmt_misc", "efivarfs", "fusectl", "hugetlbfs",
+    "proc",
+    "sysfs",
+    "cgroup",
+    "cgroup2",
+    "devpts",
+    "mqueue",
+    "securityfs",
+    "debugfs",
+    "tracefs",
+    "bpf",
+    "pstore",
+    "configfs",
+    "nsfs",
+    "binfmt_misc",
+    "efivarfs",
+    "fusectl",
+    "hugetlbfs",
 ];
 
 #[derive(Debug)]
@@ -83,7 +98,10 @@ impl Marks {
             upper: upper_dir(&mounts),
             ..Watch::default()
         };
-        self.mark_execs(&root, &mounts, &mut watch)?;
+        let marked = self.watches.of(label).is_some_and(|w| w.judge_exec);
+        if watch.judge_exec || marked {
+            self.mark_execs(&root, &mounts, &mut watch)?;
+        }
         let mut placer = Placer {
             marks: self,
             label,
@@ -95,71 +113,104 @@ impl Marks {
             placer.place(pattern);
         }
         if placer.seen.len() >= MAX_MARKS {
-            tracing::warn!(label, limit = MAX_MARKS, "protected paths hold too many files");
+            tracing::warn!(
+                label,
+                limit = MAX_MARKS,
+                "protected paths hold too many files"
+            );
         }
         self.watches.set(label, watch);
         Ok(())
     }
 
-    fn mark_execs(
-        &self,
-        root: &OwnedFd,
-        mounts: &[Mount],
-        watch: &mut Watch,
-    ) -> Result<(), Error> {
-        let shared = host_devices();
+    /// Marks every mount that may hold programs, or takes the marks away. Only the root's must
+    /// succeed: a mount may be hidden below another or be gone by now.
+    fn mark_execs(&self, root: &OwnedFd, mounts: &[Mount], watch: &mut Watch) -> Result<(), Error> {
+        let host = HostMounts::read();
+        let wanted = watch.judge_exec;
         for mount in mounts {
             if PSEUDO.contains(&mount.kind.as_str()) {
                 continue;
             }
-            let own = !shared.contains(&mount.dev) || is_container_overlay(mount);
-            let place = if own { libc::FAN_MARK_FILESYSTEM } else { libc::FAN_MARK_MOUNT };
-            let change =
-                if watch.judge_exec { libc::FAN_MARK_ADD } else { libc::FAN_MARK_REMOVE };
-            let target = match sys::open_in(root, &mount.destination) {
-                Ok(target) => target,
+            match self.mark_mount(root, mount, wanted, host.owns(mount)) {
+                Ok(Some(fs)) => {
+                    watch.own_fs.insert(fs);
+                }
+                Ok(None) => {}
+                Err(source) if wanted && mount.destination == Path::new("/") => {
+                    return Err(Error::System {
+                        step: "marking a container's root",
+                        source,
+                    });
+                }
                 Err(error) => {
                     tracing::debug!(%error, mount = %mount.destination.display(), "not marked");
-                    continue;
                 }
-            };
-            let done = sys::mark(
-                &self.exec,
-                change | place,
-                libc::FAN_OPEN_EXEC_PERM,
-                target.as_raw_fd(),
-            );
-            match done {
-                Ok(()) if own && watch.judge_exec => {
-                    watch.own_fs.extend(FsId::of(&target).ok());
-                }
-                Err(error) if watch.judge_exec && mount.destination == Path::new("/") => {
-                    return Err(Error::System { step: "marking a container's root", source: error });
-                }
-                Err(error) if watch.judge_exec => {
-                    tracing::warn!(%error, mount = %mount.destination.display(), "not marked");
-                }
-                _ => {}
             }
         }
         Ok(())
     }
+
+    /// The file system, if it is the container's own and now marked whole.
+    fn mark_mount(
+        &self,
+        root: &OwnedFd,
+        mount: &Mount,
+        wanted: bool,
+        host_owns: bool,
+    ) -> io::Result<Option<FsId>> {
+        let target = sys::open_in(root, &mount.destination)?;
+        let change = if wanted {
+            libc::FAN_MARK_ADD
+        } else {
+            libc::FAN_MARK_REMOVE
+        };
+        let place = if host_owns {
+            libc::FAN_MARK_MOUNT
+        } else {
+            libc::FAN_MARK_FILESYSTEM
+        };
+        let mask = libc::FAN_OPEN_EXEC_PERM;
+        sys::mark(&self.exec, change | place, mask, target.as_raw_fd())?;
+        if host_owns || !wanted {
+            return Ok(None);
+        }
+        FsId::of(&target).map(Some)
+    }
 }
 
-/// Devices mounted in the host's namespace, the root's first.
-fn host_devices() -> HashSet<u64> {
-    procfs::mounts(procfs::host_pid()).unwrap_or_default().iter().map(|m| m.dev).collect()
+/// What is mounted in the host's namespace.
+struct HostMounts {
+    devices: HashSet<u64>,
+    root: Option<u64>,
 }
 
-/// The runtime mounts the container's overlay in the host's namespace too.
-fn is_container_overlay(mount: &Mount) -> bool {
-    let host_root = procfs::mounts(procfs::host_pid()).unwrap_or_default();
-    let host_root = host_root.iter().rev().find(|m| m.destination == Path::new("/"));
-    mount.kind == "overlay" && host_root.is_none_or(|h| h.dev != mount.dev)
+impl HostMounts {
+    fn read() -> Self {
+        let mounts = procfs::mounts(procfs::host_pid()).unwrap_or_default();
+        Self {
+            devices: mounts.iter().map(|m| m.dev).collect(),
+            root: mounts
+                .iter()
+                .rev()
+                .find(|m| m.destination == Path::new("/"))
+                .map(|m| m.dev),
+        }
+    }
+
+    /// A file system others use too. The runtime mounts a container's overlay in the host's
+    /// namespace as well, but nobody else runs programs from there.
+    fn owns(&self, mount: &Mount) -> bool {
+        let container_overlay = mount.kind == "overlay" && self.root != Some(mount.dev);
+        self.devices.contains(&mount.dev) && !container_overlay
+    }
 }
 
 fn upper_dir(mounts: &[Mount]) -> Option<PathBuf> {
-    let root = mounts.iter().rev().find(|m| m.destination == Path::new("/"))?;
+    let root = mounts
+        .iter()
+        .rev()
+        .find(|m| m.destination == Path::new("/"))?;
     let upper = root.upper_dir()?;
     // Made by the runtime, so it is a path of the host; a relative one cannot be found again.
     let host = PathBuf::from(format!("/proc/{}/root", procfs::host_pid()));
@@ -203,7 +254,9 @@ impl Placer<'_> {
     /// it is the direct parent of what is missing.
     fn watch_parent(&mut self, path: &Path, ask: bool) {
         for (steps, dir) in path.ancestors().skip(1).enumerate() {
-            let Ok((target, stat)) = self.open(dir) else { continue };
+            let Ok((target, stat)) = self.open(dir) else {
+                continue;
+            };
             if stat.is_dir() {
                 self.notify(&target, dir);
                 if ask && steps == 0 {
@@ -223,7 +276,12 @@ impl Placer<'_> {
     }
 
     fn mark_open(&self, target: &OwnedFd, mask: u64) {
-        let done = sys::mark(&self.marks.open, libc::FAN_MARK_ADD, mask, target.as_raw_fd());
+        let done = sys::mark(
+            &self.marks.open,
+            libc::FAN_MARK_ADD,
+            mask,
+            target.as_raw_fd(),
+        );
         if let Err(error) = done {
             tracing::warn!(%error, label = self.label, "a protected path is not marked");
         }
@@ -235,7 +293,13 @@ impl Placer<'_> {
         }
         self.seen.insert(path.to_owned());
         self.mark_open(target, libc::FAN_OPEN_PERM);
-        self.watch.files.insert(FileId { dev: stat.dev, ino: stat.ino }, path.to_owned());
+        self.watch.files.insert(
+            FileId {
+                dev: stat.dev,
+                ino: stat.ino,
+            },
+            path.to_owned(),
+        );
     }
 
     fn directory(
@@ -258,8 +322,12 @@ impl Placer<'_> {
         }
         for entry in entries(dir).unwrap_or_default() {
             let wanted = name.is_none_or(|n| fits(n.as_bytes(), entry.as_bytes()));
-            let Ok(target) = sys::open_entry(dir, &entry) else { continue };
-            let Ok(stat) = Stat::of(&target) else { continue };
+            let Ok(target) = sys::open_entry(dir, &entry) else {
+                continue;
+            };
+            let Ok(stat) = Stat::of(&target) else {
+                continue;
+            };
             let below = path.join(&entry);
             if stat.is_dir() && pattern.recursive {
                 self.directory(&target, &below, pattern, name, depth + 1);

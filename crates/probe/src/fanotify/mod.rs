@@ -7,14 +7,24 @@
 mod listener;
 mod marks;
 mod notify;
-mod syscall;
 mod sys;
+mod syscall;
 mod watch;
 
 pub(crate) use listener::{Listener, Tally};
 pub(crate) use marks::Marks;
 pub(crate) use notify::Notifier;
 pub(crate) use watch::{Watch, Watches};
+
+/// How many changes a buffer of notifications holds; see [`crate::fuzz`].
+pub(crate) fn parse_changes(bytes: &[u8]) -> usize {
+    notify::count(bytes)
+}
+
+/// What a line of `/proc/PID/syscall` tells; see [`crate::fuzz`].
+pub(crate) fn classify(line: &str) -> Option<bool> {
+    syscall::classify(line)
+}
 
 /// Whether permission events are to be had here.
 pub(crate) fn available() -> std::io::Result<()> {

@@ -62,7 +62,13 @@ impl Notifier {
         stale: mpsc::Sender<u32>,
     ) -> io::Result<Self> {
         let group = sys::group(libc::FAN_CLASS_NOTIF | libc::FAN_REPORT_DFID_NAME)?;
-        Ok(Self { group, directories: Mutex::default(), watches, labels, stale })
+        Ok(Self {
+            group,
+            directories: Mutex::default(),
+            watches,
+            labels,
+            stale,
+        })
     }
 
     pub(crate) fn fd(&self) -> i32 {
@@ -70,7 +76,9 @@ impl Notifier {
     }
 
     fn directories(&self) -> MutexGuard<'_, HashMap<HandleKey, Vec<(u32, PathBuf)>>> {
-        self.directories.lock().unwrap_or_else(PoisonError::into_inner)
+        self.directories
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn watch(&self, dir: &OwnedFd, label: u32, path: &Path) -> io::Result<()> {
@@ -107,12 +115,23 @@ impl Notifier {
     }
 
     fn tell(&self, change: &Change, sink: &mut dyn FnMut(FileAct)) {
-        let Some(first) = change.places.first() else { return };
-        let known = self.directories().get(&first.0).cloned().unwrap_or_default();
+        let Some(first) = change.places.first() else {
+            return;
+        };
+        let known = self
+            .directories()
+            .get(&first.0)
+            .cloned()
+            .unwrap_or_default();
         for (label, dir) in known {
             let path = dir.join(&first.1);
-            let new_path = change.places.get(1).and_then(|place| self.path_of(label, place));
-            let Some(watch) = self.watches.of(label) else { continue };
+            let new_path = change
+                .places
+                .get(1)
+                .and_then(|place| self.path_of(label, place));
+            let Some(watch) = self.watches.of(label) else {
+                continue;
+            };
             let moved = change.mask & MOVES != 0;
             let leads_to = |p: &Path| {
                 watch.watches(p) || watch.protected.iter().any(|w| w.path.starts_with(p))
@@ -129,13 +148,19 @@ impl Notifier {
     }
 
     fn act(&self, change: &Change, label: u32, path: &Path, new_path: Option<&Path>) -> FileAct {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         FileAct {
             at: Timestamp::from_ms(i64::try_from(now.as_millis()).unwrap_or(0)),
             label,
             pid: change.pid,
             actor_label: self.labels.of_pid(change.pid).unwrap_or(0),
-            ops: OPS.iter().filter(|(bit, _)| change.mask & bit != 0).map(|(_, op)| *op).collect(),
+            ops: OPS
+                .iter()
+                .filter(|(bit, _)| change.mask & bit != 0)
+                .map(|(_, op)| *op)
+                .collect(),
             path: path.to_string_lossy().into_owned(),
             new_path: new_path.map(|p| p.to_string_lossy().into_owned()),
             directory: change.mask & libc::FAN_ONDIR != 0,
@@ -145,7 +170,10 @@ impl Notifier {
     fn path_of(&self, label: u32, place: &Place) -> Option<PathBuf> {
         let directories = self.directories();
         let known = directories.get(&place.0)?;
-        known.iter().find(|(l, _)| *l == label).map(|(_, dir)| dir.join(&place.1))
+        known
+            .iter()
+            .find(|(l, _)| *l == label)
+            .map(|(_, dir)| dir.join(&place.1))
     }
 }
 
@@ -153,7 +181,7 @@ impl Notifier {
 type Place = (HandleKey, PathBuf);
 
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Change {
+pub(super) struct Change {
     mask: u64,
     pid: u32,
     /// Old place first for a rename.
@@ -163,7 +191,9 @@ struct Change {
 fn parse(mut bytes: &[u8]) -> Vec<Change> {
     let mut changes = Vec::new();
     while let Some(len) = u32_at(bytes, 0).map(|l| l as usize) {
-        let Some(event) = bytes.get(..len).filter(|e| e.len() >= 24) else { break };
+        let Some(event) = bytes.get(..len).filter(|e| e.len() >= 24) else {
+            break;
+        };
         bytes = bytes.get(len..).unwrap_or_default();
         if let Some(change) = parse_event(event) {
             changes.push(change);
@@ -172,14 +202,25 @@ fn parse(mut bytes: &[u8]) -> Vec<Change> {
     changes
 }
 
+/// How many changes a buffer holds; see [`crate::fuzz`].
+pub(super) fn count(bytes: &[u8]) -> usize {
+    parse(bytes).len()
+}
+
 fn parse_event(event: &[u8]) -> Option<Change> {
     let header = usize::from(u16::from_ne_bytes(event.get(6..8)?.try_into().ok()?));
     let mask = u64::from_ne_bytes(event.get(8..16)?.try_into().ok()?);
-    let mut change = Change { mask, pid: u32_at(event, 20)?, places: Vec::new() };
+    let mut change = Change {
+        mask,
+        pid: u32_at(event, 20)?,
+        places: Vec::new(),
+    };
     let mut rest = event.get(header..)?;
     while let Some(head) = rest.get(..4) {
         let len = usize::from(u16::from_ne_bytes([head[2], head[3]]));
-        let Some(info) = rest.get(..len).filter(|i| i.len() >= 4) else { break };
+        let Some(info) = rest.get(..len).filter(|i| i.len() >= 4) else {
+            break;
+        };
         rest = rest.get(len..).unwrap_or_default();
         let named = [
             libc::FAN_EVENT_INFO_TYPE_DFID_NAME,
@@ -201,7 +242,11 @@ fn parse_place(info: &[u8]) -> Option<Place> {
     let kind = i32::from_ne_bytes(info.get(16..20)?.try_into().ok()?);
     let handle = info.get(20..20usize.checked_add(len)?)?;
     let name = info.get(20 + len..)?.split(|b| *b == 0).next()?;
-    let name = if name == b"." { PathBuf::new() } else { PathBuf::from(OsStr::from_bytes(name)) };
+    let name = if name == b"." {
+        PathBuf::new()
+    } else {
+        PathBuf::from(OsStr::from_bytes(name))
+    };
     Some((sys::make_key(fsid, kind, handle), name))
 }
 
@@ -230,7 +275,10 @@ mod tests {
             info[2..4].copy_from_slice(&len.to_ne_bytes());
             body.extend(info);
         }
-        let mut bytes = u32::try_from(24 + body.len()).unwrap().to_ne_bytes().to_vec();
+        let mut bytes = u32::try_from(24 + body.len())
+            .unwrap()
+            .to_ne_bytes()
+            .to_vec();
         bytes.extend_from_slice(&[3, 0, 24, 0]);
         bytes.extend_from_slice(&mask.to_ne_bytes());
         bytes.extend_from_slice(&(-1i32).to_ne_bytes());
@@ -241,7 +289,10 @@ mod tests {
 
     #[test]
     fn events_of_every_length() {
-        let mut bytes = event(libc::FAN_CREATE, &[(libc::FAN_EVENT_INFO_TYPE_DFID_NAME, "passwd")]);
+        let mut bytes = event(
+            libc::FAN_CREATE,
+            &[(libc::FAN_EVENT_INFO_TYPE_DFID_NAME, "passwd")],
+        );
         bytes.extend(event(
             libc::FAN_RENAME,
             &[
@@ -252,7 +303,12 @@ mod tests {
         let changes = parse(&bytes);
         let names: Vec<Vec<_>> = changes
             .iter()
-            .map(|c| c.places.iter().map(|(_, n)| n.to_str().unwrap().to_owned()).collect())
+            .map(|c| {
+                c.places
+                    .iter()
+                    .map(|(_, n)| n.to_str().unwrap().to_owned())
+                    .collect()
+            })
             .collect();
         assert_eq!(names, [vec!["passwd"], vec!["a", "b"]]);
         assert!(changes.iter().all(|c| c.pid == 77));

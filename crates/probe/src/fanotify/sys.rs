@@ -39,9 +39,19 @@ pub(super) fn mark(group: &OwnedFd, flags: u32, mask: u64, target: RawFd) -> io:
     let path = c_string(OsStr::new(&format!("/proc/self/fd/{target}")))?;
     // SAFETY: the group is open and the path is a C string that outlives the call.
     let rc = unsafe {
-        libc::fanotify_mark(group.as_raw_fd(), flags, mask, libc::AT_FDCWD, path.as_ptr())
+        libc::fanotify_mark(
+            group.as_raw_fd(),
+            flags,
+            mask,
+            libc::AT_FDCWD,
+            path.as_ptr(),
+        )
     };
-    if rc == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    if rc == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
 }
 
 /// Drops every inode mark of a group, which for the exec group are its cached answers.
@@ -51,7 +61,11 @@ pub(super) fn flush_inodes(group: &OwnedFd) {
 
 /// Drops every mark of a group.
 pub(super) fn flush(group: &OwnedFd) {
-    for kind in [libc::FAN_MARK_INODE, libc::FAN_MARK_MOUNT, libc::FAN_MARK_FILESYSTEM] {
+    for kind in [
+        libc::FAN_MARK_INODE,
+        libc::FAN_MARK_MOUNT,
+        libc::FAN_MARK_FILESYSTEM,
+    ] {
         flush_kind(group, kind);
     }
 }
@@ -59,9 +73,8 @@ pub(super) fn flush(group: &OwnedFd) {
 fn flush_kind(group: &OwnedFd, kind: u32) {
     let flags = libc::FAN_MARK_FLUSH | kind;
     // SAFETY: the group is open; the path is not looked at beyond being a C string.
-    let rc = unsafe {
-        libc::fanotify_mark(group.as_raw_fd(), flags, 0, libc::AT_FDCWD, c"/".as_ptr())
-    };
+    let rc =
+        unsafe { libc::fanotify_mark(group.as_raw_fd(), flags, 0, libc::AT_FDCWD, c"/".as_ptr()) };
     if rc != 0 {
         tracing::warn!(error = %io::Error::last_os_error(), "marks cannot be flushed");
     }
@@ -96,19 +109,87 @@ pub(super) fn next_permission(group: &OwnedFd) -> io::Result<Option<PermissionEv
     }
     // SAFETY: the kernel opened the descriptor for us with this event.
     let file = unsafe { OwnedFd::from_raw_fd(event.fd) };
-    Ok(Some(PermissionEvent { mask: event.mask, pid: event.pid, file }))
+    Ok(Some(PermissionEvent {
+        mask: event.mask,
+        pid: event.pid,
+        file,
+    }))
+}
+
+/// Waits for either of two groups, or for the end. An event wakes one waiting thread, not all.
+pub(super) struct Waiter(OwnedFd);
+
+pub(super) enum Woken {
+    /// The group of this index.
+    By(u64),
+    Stop,
+    Nothing,
+}
+
+const STOP_TOKEN: u64 = u64::MAX;
+
+impl Waiter {
+    pub(super) fn new(groups: [&OwnedFd; 2], stop: &OwnedFd) -> io::Result<Self> {
+        // SAFETY: epoll_create1 takes an integer and returns a new descriptor or an error.
+        let fd = unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) };
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the descriptor was just made and nobody else owns it.
+        let waiter = Self(unsafe { OwnedFd::from_raw_fd(fd) });
+        for (token, group) in (0u64..).zip(groups) {
+            waiter.add(group, libc::EPOLLIN | libc::EPOLLEXCLUSIVE, token)?;
+        }
+        waiter.add(stop, libc::EPOLLIN, STOP_TOKEN)?;
+        Ok(waiter)
+    }
+
+    fn add(&self, fd: &OwnedFd, events: i32, token: u64) -> io::Result<()> {
+        let mut event = libc::epoll_event {
+            events: events.cast_unsigned(),
+            u64: token,
+        };
+        // SAFETY: both descriptors are open and the event lives through the call.
+        let rc = unsafe {
+            libc::epoll_ctl(
+                self.0.as_raw_fd(),
+                libc::EPOLL_CTL_ADD,
+                fd.as_raw_fd(),
+                &raw mut event,
+            )
+        };
+        if rc == 0 {
+            Ok(())
+        } else {
+            Err(io::Error::last_os_error())
+        }
+    }
+
+    /// One thing at a time; what is left wakes the next wait.
+    pub(super) fn wait(&self) -> Woken {
+        let mut event = libc::epoll_event { events: 0, u64: 0 };
+        // SAFETY: there is room for the one event asked for.
+        let count = unsafe { libc::epoll_wait(self.0.as_raw_fd(), &raw mut event, 1, -1) };
+        match (count, event.u64) {
+            (1, STOP_TOKEN) => Woken::Stop,
+            (1, token) => Woken::By(token),
+            _ => Woken::Nothing,
+        }
+    }
 }
 
 /// Lets the waiting task go on, or has it fail with EPERM.
 pub(super) fn respond(group: RawFd, file: &OwnedFd, allow: bool) {
     let response = libc::fanotify_response {
         fd: file.as_raw_fd(),
-        response: if allow { libc::FAN_ALLOW } else { libc::FAN_DENY },
+        response: if allow {
+            libc::FAN_ALLOW
+        } else {
+            libc::FAN_DENY
+        },
     };
     // SAFETY: the structure is plain data and its size is given.
-    let rc = unsafe {
-        libc::write(group, (&raw const response).cast(), size_of_val(&response))
-    };
+    let rc = unsafe { libc::write(group, (&raw const response).cast(), size_of_val(&response)) };
     if rc < 0 {
         // ENOENT: the task was killed while it waited.
         tracing::debug!(error = %io::Error::last_os_error(), "a permission answer was not taken");
@@ -118,26 +199,40 @@ pub(super) fn respond(group: RawFd, file: &OwnedFd, allow: bool) {
 /// Reads raw notification events.
 pub(super) fn read(group: &OwnedFd, buffer: &mut [u8]) -> usize {
     // SAFETY: the buffer is as long as is said.
-    let len =
-        unsafe { libc::read(group.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len()) };
+    let len = unsafe { libc::read(group.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len()) };
     usize::try_from(len).unwrap_or(0)
 }
 
 /// Opens a path below `root` as a process rooted there would, as an `O_PATH` descriptor. Symbolic
 /// links, absolute ones too, stay inside.
 pub(super) fn open_in(root: &OwnedFd, path: &Path) -> io::Result<OwnedFd> {
-    open_how(root, path, libc::O_PATH, libc::RESOLVE_IN_ROOT | libc::RESOLVE_NO_MAGICLINKS)
+    open_how(
+        root,
+        path,
+        libc::O_PATH,
+        libc::RESOLVE_IN_ROOT | libc::RESOLVE_NO_MAGICLINKS,
+    )
 }
 
 /// Opens a directory for reading, given its `O_PATH` descriptor.
 pub(super) fn reopen_dir(dir: &OwnedFd) -> io::Result<OwnedFd> {
-    open_how(dir, Path::new("."), libc::O_RDONLY | libc::O_DIRECTORY | libc::O_NOATIME, 0)
-        .or_else(|_| open_how(dir, Path::new("."), libc::O_RDONLY | libc::O_DIRECTORY, 0))
+    open_how(
+        dir,
+        Path::new("."),
+        libc::O_RDONLY | libc::O_DIRECTORY | libc::O_NOATIME,
+        0,
+    )
+    .or_else(|_| open_how(dir, Path::new("."), libc::O_RDONLY | libc::O_DIRECTORY, 0))
 }
 
 /// Opens an entry of a directory without following it.
 pub(super) fn open_entry(dir: &OwnedFd, name: &OsStr) -> io::Result<OwnedFd> {
-    open_how(dir, Path::new(name), libc::O_PATH | libc::O_NOFOLLOW, libc::RESOLVE_BENEATH)
+    open_how(
+        dir,
+        Path::new(name),
+        libc::O_PATH | libc::O_NOFOLLOW,
+        libc::RESOLVE_BENEATH,
+    )
 }
 
 /// Opens the root of a process.
@@ -196,7 +291,12 @@ impl Stat {
         }
         // SAFETY: fstat succeeded, so it is filled.
         let stat = unsafe { stat.assume_init() };
-        Ok(Self { dev: stat.st_dev, ino: stat.st_ino, mode: stat.st_mode, nlink: stat.st_nlink })
+        Ok(Self {
+            dev: stat.st_dev,
+            ino: stat.st_ino,
+            mode: stat.st_mode,
+            nlink: stat.st_nlink,
+        })
     }
 
     pub(super) fn is_dir(&self) -> bool {
@@ -226,7 +326,10 @@ impl FsId {
         let stat = unsafe { stat.assume_init() };
         // SAFETY: fsid_t is two integers, which libc keeps private; any bytes are a valid array.
         let id: [u8; 8] = unsafe { std::mem::transmute(stat.f_fsid) };
-        Ok(Self { kind: stat.f_type, id })
+        Ok(Self {
+            kind: stat.f_type,
+            id,
+        })
     }
 }
 
@@ -240,7 +343,11 @@ pub(super) fn handle_key(target: &OwnedFd) -> io::Result<HandleKey> {
         kind: i32,
         data: [u8; MAX_HANDLE],
     }
-    let mut handle = Handle { bytes: 128, kind: 0, data: [0; MAX_HANDLE] };
+    let mut handle = Handle {
+        bytes: 128,
+        kind: 0,
+        data: [0; MAX_HANDLE],
+    };
     let mut mount = 0i32;
     // SAFETY: the handle has room for the `bytes` it declares, and the empty path with
     // AT_EMPTY_PATH names the open descriptor.

@@ -46,9 +46,15 @@ pub(super) fn matches(pattern: &ProtectedPath, path: &Path) -> bool {
             path == pattern.path || path.parent() == Some(&pattern.path)
         };
     };
-    let below =
-        if pattern.recursive { path.starts_with(dir) } else { path.parent() == Some(dir) };
-    below && path.file_name().is_some_and(|n| fits(name.as_bytes(), n.as_bytes()))
+    let below = if pattern.recursive {
+        path.starts_with(dir)
+    } else {
+        path.parent() == Some(dir)
+    };
+    below
+        && path
+            .file_name()
+            .is_some_and(|n| fits(name.as_bytes(), n.as_bytes()))
 }
 
 /// Directory and name pattern, if the last component holds a `*`.
@@ -77,7 +83,11 @@ pub(super) fn fits(pattern: &[u8], name: &[u8]) -> bool {
             return false;
         }
     }
-    pattern.get(p..).unwrap_or_default().iter().all(|b| *b == b'*')
+    pattern
+        .get(p..)
+        .unwrap_or_default()
+        .iter()
+        .all(|b| *b == b'*')
 }
 
 #[derive(Debug, Default)]
@@ -87,16 +97,26 @@ pub(crate) struct Watches {
 
 impl Watches {
     pub(crate) fn of(&self, label: u32) -> Option<Arc<Watch>> {
-        self.by_label.read().unwrap_or_else(PoisonError::into_inner).get(&label).cloned()
+        self.by_label
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&label)
+            .cloned()
     }
 
     pub(crate) fn set(&self, label: u32, watch: Watch) {
-        let mut map = self.by_label.write().unwrap_or_else(PoisonError::into_inner);
+        let mut map = self
+            .by_label
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         map.insert(label, Arc::new(watch));
     }
 
     pub(crate) fn remove(&self, label: u32) {
-        self.by_label.write().unwrap_or_else(PoisonError::into_inner).remove(&label);
+        self.by_label
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&label);
     }
 }
 
@@ -122,8 +142,16 @@ mod tests {
             ("/var/l*g", false, "/var/lag/x", false),
         ];
         for (pattern, recursive, path, want) in cases {
-            let pattern = ProtectedPath { path: pattern.into(), recursive, ask: true };
-            assert_eq!(matches(&pattern, Path::new(path)), want, "{pattern:?} {path}");
+            let pattern = ProtectedPath {
+                path: pattern.into(),
+                recursive,
+                ask: true,
+            };
+            assert_eq!(
+                matches(&pattern, Path::new(path)),
+                want,
+                "{pattern:?} {path}"
+            );
         }
     }
 
@@ -137,7 +165,11 @@ mod tests {
             ("", "x", false),
             ("a", "a", true),
         ] {
-            assert_eq!(fits(pattern.as_bytes(), name.as_bytes()), want, "{pattern} {name}");
+            assert_eq!(
+                fits(pattern.as_bytes(), name.as_bytes()),
+                want,
+                "{pattern} {name}"
+            );
         }
     }
 }

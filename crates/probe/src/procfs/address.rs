@@ -28,16 +28,19 @@ pub fn addresses(pid: u32) -> io::Result<Vec<InterfaceAddress>> {
     let target = File::open(super::root(pid).join("ns/net"))?;
     let gateways = gateways(pid);
     // A thread of its own, because entering a namespace is for the life of the thread.
-    let found = thread::Builder::new().name("netns".to_owned()).spawn(move || {
-        // SAFETY: setns takes a namespace descriptor that stays open for the call, and changes
-        // this thread only.
-        if unsafe { libc::setns(target.as_raw_fd(), libc::CLONE_NEWNET) } != 0 {
-            return Err(io::Error::last_os_error());
-        }
-        interface_addresses()
-    })?;
-    let mut found =
-        found.join().map_err(|_| io::Error::other("the namespace thread panicked"))??;
+    let found = thread::Builder::new()
+        .name("netns".to_owned())
+        .spawn(move || {
+            // SAFETY: setns takes a namespace descriptor that stays open for the call, and changes
+            // this thread only.
+            if unsafe { libc::setns(target.as_raw_fd(), libc::CLONE_NEWNET) } != 0 {
+                return Err(io::Error::last_os_error());
+            }
+            interface_addresses()
+        })?;
+    let mut found = found
+        .join()
+        .map_err(|_| io::Error::other("the namespace thread panicked"))??;
     for address in &mut found {
         address.gateway = gateways.get(&address.interface).copied();
     }
@@ -49,9 +52,15 @@ fn gateways(pid: u32) -> BTreeMap<String, IpAddr> {
     let text = String::from_utf8_lossy(&text);
     let default = |line: &str| {
         let fields: Vec<&str> = line.split_ascii_whitespace().collect();
-        let gateway = u32::from_str_radix(fields.get(2)?, 16).ok().filter(|g| *g != 0)?;
-        (*fields.get(1)? == "00000000")
-            .then(|| (fields[0].to_owned(), Ipv4Addr::from(u32::from_be(gateway)).into()))
+        let gateway = u32::from_str_radix(fields.get(2)?, 16)
+            .ok()
+            .filter(|g| *g != 0)?;
+        (*fields.get(1)? == "00000000").then(|| {
+            (
+                fields[0].to_owned(),
+                Ipv4Addr::from(u32::from_be(gateway)).into(),
+            )
+        })
     };
     text.lines().skip(1).filter_map(default).collect()
 }
@@ -133,6 +142,10 @@ mod tests {
             eprintln!("skipped: entering a network namespace needs CAP_SYS_ADMIN");
             return;
         }
-        assert!(found.iter().any(|a| a.ip == Ipv4Addr::LOCALHOST && a.prefix == 8 && a.loopback));
+        assert!(
+            found
+                .iter()
+                .any(|a| a.ip == Ipv4Addr::LOCALHOST && a.prefix == 8 && a.loopback)
+        );
     }
 }

@@ -30,6 +30,15 @@ fn root(pid: u32) -> PathBuf {
     PathBuf::from("/proc").join(pid.to_string())
 }
 
+/// Reads bytes as each kind of file; see [`crate::fuzz`].
+pub(crate) fn parse_all(bytes: &[u8]) {
+    for mount in bytes.split(|b| *b == b'\n').filter_map(mount::parse) {
+        let _ = (mount.read_only(), mount.upper_dir());
+    }
+    let _ = process::parse_stat(bytes);
+    let _ = Status::parse(&String::from_utf8_lossy(bytes));
+}
+
 /// Where cgroup v2 is mounted.
 pub fn cgroup2_mount() -> Option<PathBuf> {
     let mounts = mounts(std::process::id()).ok()?;

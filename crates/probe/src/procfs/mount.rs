@@ -42,10 +42,14 @@ impl Mount {
 /// Mounts of a process in the order they were made.
 pub fn mounts(pid: u32) -> io::Result<Vec<Mount>> {
     let text = io_limited(&root(pid).join("mountinfo"))?;
-    Ok(text.split(|b| *b == b'\n').filter_map(parse).take(MAX_MOUNTS).collect())
+    Ok(text
+        .split(|b| *b == b'\n')
+        .filter_map(parse)
+        .take(MAX_MOUNTS)
+        .collect())
 }
 
-fn parse(line: &[u8]) -> Option<Mount> {
+pub(super) fn parse(line: &[u8]) -> Option<Mount> {
     let line = String::from_utf8_lossy(line);
     let (front, back) = line.split_once(" - ")?;
     let mut front = front.split(' ');
@@ -93,6 +97,7 @@ fn unescape(text: &[u8]) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
 
     #[test]
     fn mount_lines() {
@@ -103,7 +108,13 @@ mod tests {
         assert_eq!(mount.destination, PathBuf::from("/mnt\tx"));
         assert_eq!(mount.upper_dir(), Some(PathBuf::from("/var/up")));
         assert_eq!(mount.dev, libc::makedev(98, 1));
-        for bad in ["", "1 2 3", "1 2 3:4 / / rw", "x 2 3:4 / / rw - a b c", "1 2 34 / / rw - a b"] {
+        for bad in [
+            "",
+            "1 2 3",
+            "1 2 3:4 / / rw",
+            "x 2 3:4 / / rw - a b c",
+            "1 2 34 / / rw - a b",
+        ] {
             assert_eq!(parse(bad.as_bytes()), None, "{bad}");
         }
     }
@@ -111,6 +122,6 @@ mod tests {
     #[test]
     fn own_mounts_have_a_root() {
         let mounts = mounts(std::process::id()).unwrap();
-        assert!(mounts.iter().any(|m| m.destination == PathBuf::from("/")));
+        assert!(mounts.iter().any(|m| m.destination == Path::new("/")));
     }
 }

@@ -55,12 +55,18 @@ impl Status {
         Ok(Self::parse(&String::from_utf8_lossy(&text)))
     }
 
-    fn parse(text: &str) -> Self {
+    pub(super) fn parse(text: &str) -> Self {
         let mut status = Self::default();
         for line in text.lines() {
-            let Some((name, value)) = line.split_once(':') else { continue };
+            let Some((name, value)) = line.split_once(':') else {
+                continue;
+            };
             let number = |n: usize| {
-                value.split_ascii_whitespace().nth(n).and_then(|v| v.parse().ok()).unwrap_or(0)
+                value
+                    .split_ascii_whitespace()
+                    .nth(n)
+                    .and_then(|v| v.parse().ok())
+                    .unwrap_or(0)
             };
             match name {
                 "Tgid" => status.tgid = number(0),
@@ -135,17 +141,26 @@ pub fn cgroup_id(mount: &Path, path: &str) -> io::Result<u64> {
 pub fn cgroup_pids(folder: &Path) -> io::Result<Vec<u32>> {
     let text = super::io_limited(&folder.join("cgroup.procs"))?;
     let text = String::from_utf8_lossy(&text);
-    Ok(text.lines().filter_map(|l| l.parse().ok()).filter(|p| *p != 0).collect())
+    Ok(text
+        .lines()
+        .filter_map(|l| l.parse().ok())
+        .filter(|p| *p != 0)
+        .collect())
 }
 
 /// Live children of a process, all threads' children together.
 pub fn children(pid: u32) -> Vec<u32> {
-    let Ok(threads) = fs::read_dir(root(pid).join("task")) else { return Vec::new() };
+    let Ok(threads) = fs::read_dir(root(pid).join("task")) else {
+        return Vec::new();
+    };
     let mut found = Vec::new();
     for thread in threads.flatten() {
         if let Ok(text) = super::io_limited(&thread.path().join("children")) {
             let text = String::from_utf8_lossy(&text);
-            found.extend(text.split_ascii_whitespace().filter_map(|p| p.parse::<u32>().ok()));
+            found.extend(
+                text.split_ascii_whitespace()
+                    .filter_map(|p| p.parse::<u32>().ok()),
+            );
         }
     }
     found
@@ -161,7 +176,7 @@ fn link(path: &Path) -> String {
     String::from_utf8_lossy(target.as_os_str().as_bytes()).into_owned()
 }
 
-fn parse_stat(stat: &[u8]) -> Option<Process> {
+pub(super) fn parse_stat(stat: &[u8]) -> Option<Process> {
     // The name may hold anything, closing brackets and spaces included: it ends at the last one.
     let open = stat.iter().position(|b| *b == b'(')?;
     let close = stat.iter().rposition(|b| *b == b')')?;
@@ -187,7 +202,10 @@ fn split_args(block: &[u8]) -> Vec<String> {
     if block.is_empty() {
         return Vec::new();
     }
-    block.split(|b| *b == 0).map(|a| String::from_utf8_lossy(a).into_owned()).collect()
+    block
+        .split(|b| *b == 0)
+        .map(|a| String::from_utf8_lossy(a).into_owned())
+        .collect()
 }
 
 #[cfg(test)]
@@ -200,7 +218,10 @@ mod tests {
         line.extend_from_slice(" 0".repeat(14).as_bytes());
         line.extend_from_slice(b" 250 0 0");
         let found = parse_stat(&line).unwrap();
-        assert_eq!((found.comm.as_str(), found.state, found.ppid), ("a) b (c", 'S', 1));
+        assert_eq!(
+            (found.comm.as_str(), found.state, found.ppid),
+            ("a) b (c", 'S', 1)
+        );
         assert_eq!(found.tty, 34816);
         assert_eq!(found.start_ns, 2_500_000_000);
         for bad in [&b""[..], b"7", b"7 (x", b"7 )x(", b"7 (x) S 1"] {
@@ -215,6 +236,6 @@ mod tests {
         let me = all.iter().find(|p| p.pid == own).unwrap();
         assert_eq!(Path::new(&me.exe), std::env::current_exe().unwrap());
         assert!(!me.argv.is_empty());
-        assert_eq!(me.ns_pid != 0, true);
+        assert_ne!(me.ns_pid, 0);
     }
 }

@@ -12,7 +12,10 @@ use std::{
 };
 
 fn protect() -> KernelPolicy {
-    KernelPolicy { process_mode: Mode::Protect, ..KernelPolicy::default() }
+    KernelPolicy {
+        process_mode: Mode::Protect,
+        ..KernelPolicy::default()
+    }
 }
 
 /// The first exec of our container; what others start meanwhile is let go.
@@ -26,13 +29,20 @@ fn first_exec(rig: &Rig, path: &str) -> FirstExec {
 }
 
 fn holding() -> Config {
-    Config { hold: true, ..Config::default() }
+    Config {
+        hold: true,
+        ..Config::default()
+    }
 }
 
 fn adopt(control: &Control, label: u32, first: &FirstExec, policy: &KernelPolicy) {
     let task = &first.exec.task;
     control
-        .attach_workload(&Attach { label, cgroup_id: task.cgroup_id, pid: task.pid })
+        .attach_workload(&Attach {
+            label,
+            cgroup_id: task.cgroup_id,
+            pid: task.pid,
+        })
         .unwrap();
     control.set_policy(label, policy).unwrap();
 }
@@ -51,14 +61,35 @@ fn a_short_container_is_held_until_its_policy_is_there() {
     assert_eq!(first.exec.cwd, "/");
     assert_eq!(first.exec.task.ns_pid, 1);
     let pid = first.exec.task.pid;
-    let state = || rampart_probe::procfs::process(pid, None).ok().map(|p| p.state);
-    assert!(until(|| (state() == Some('T')).then_some(())).is_some(), "{:?}", state());
-    assert!(rig.kept.all(|e| matches!(e, Event::CgroupCreated { path, .. } if path.contains(&container.id)).then_some(())).len() == 1);
+    let state = || {
+        rampart_probe::procfs::process(pid, None)
+            .ok()
+            .map(|p| p.state)
+    };
+    assert!(
+        until(|| (state() == Some('T')).then_some(())).is_some(),
+        "{:?}",
+        state()
+    );
+    assert!(
+        rig.kept
+            .all(
+                |e| matches!(e, Event::CgroupCreated { path, .. } if path.contains(&container.id))
+                    .then_some(())
+            )
+            .len()
+            == 1
+    );
     adopt(&rig.control, 7, &first, &protect());
     assert_eq!(rig.control.label_of_pid(pid), Some(7));
     assert!(rig.control.release(pid));
     let output = child.wait_with_output().unwrap();
-    assert_eq!(text(&output.stdout), "ran\npasswd\n", "{}", text(&output.stderr));
+    assert_eq!(
+        text(&output.stdout),
+        "ran\npasswd\n",
+        "{}",
+        text(&output.stderr)
+    );
     // The second exec already has the label.
     let exec = rig.kept.wait("labelled exec", |e| match e {
         Event::Exec(x) if x.task.label == 7 => Some(x.clone()),
@@ -79,14 +110,21 @@ fn nobody_decides_on_a_held_container() {
         return;
     }
     for (fail_closed, want) in [(false, "ran\n"), (true, "")] {
-        let config =
-            Config { hold_deadline: Duration::from_millis(200), fail_closed, ..holding() };
+        let config = Config {
+            hold_deadline: Duration::from_millis(200),
+            fail_closed,
+            ..holding()
+        };
         let rig = Rig::new(config);
         let name = if fail_closed { "closed" } else { "open" };
         let container = Container::new(name, true, &["/bin/echo", "ran"]);
         let output = container.start().wait_with_output().unwrap();
         assert_eq!(text(&output.stdout), want);
-        let which = if fail_closed { Counter::FailedClosed } else { Counter::FailedOpen };
+        let which = if fail_closed {
+            Counter::FailedClosed
+        } else {
+            Counter::FailedOpen
+        };
         assert!(rig.control.counters()[&which] >= 1);
     }
 }
@@ -128,8 +166,17 @@ fn a_denied_exec_gets_eperm() {
         let mut child = container.start();
         let (pid, cgroup_id) = container.running();
         let label = 8;
-        rig.control.attach_workload(&Attach { label, cgroup_id, pid }).unwrap();
-        let policy = KernelPolicy { judge_exec: true, ..protect() };
+        rig.control
+            .attach_workload(&Attach {
+                label,
+                cgroup_id,
+                pid,
+            })
+            .unwrap();
+        let policy = KernelPolicy {
+            judge_exec: true,
+            ..protect()
+        };
         rig.control.set_policy(label, &policy).unwrap();
         let output =
             container.sh("cp /bin/busybox /tmp/evil; /tmp/evil echo hi; echo rc=$?; /bin/ls /etc");
@@ -139,7 +186,10 @@ fn a_denied_exec_gets_eperm() {
         let asked = rig.judge.asked.lock().unwrap().clone();
         let evil = asked.iter().find(|a| a.path.ends_with("evil")).unwrap();
         assert_eq!(evil.path.to_str(), Some("/tmp/evil"));
-        assert_eq!((evil.label, evil.foreign, evil.unlinked), (label, false, false));
+        assert_eq!(
+            (evil.label, evil.foreign, evil.unlinked),
+            (label, false, false)
+        );
         assert_eq!(evil.upper, overlay.then_some(true));
         let shipped = asked.iter().find(|a| a.path.ends_with("busybox")).unwrap();
         assert_eq!(shipped.upper, overlay.then_some(false));
@@ -167,15 +217,30 @@ fn a_dropped_binary_is_killed_before_it_runs() {
     let container = Container::new("drift", true, &["/bin/sleep", "1000"]);
     let mut child = container.start();
     let (pid, cgroup_id) = container.running();
-    rig.control.attach_workload(&Attach { label: 9, cgroup_id, pid }).unwrap();
-    let policy = KernelPolicy { drift_kill: true, ..protect() };
+    rig.control
+        .attach_workload(&Attach {
+            label: 9,
+            cgroup_id,
+            pid,
+        })
+        .unwrap();
+    let policy = KernelPolicy {
+        drift_kill: true,
+        ..protect()
+    };
     rig.control.set_policy(9, &policy).unwrap();
-    for (place, reason) in
-        [("/tmp/dropped", KillReason::Dropped), ("/dev/shm/dropped", KillReason::Tmpfs)]
-    {
+    for (place, reason) in [
+        ("/tmp/busybox-dropped", KillReason::Dropped),
+        ("/dev/shm/busybox-dropped", KillReason::Tmpfs),
+    ] {
         let script = format!("cp /bin/busybox {place}; {place} echo hi; echo rc=$?");
         let output = container.sh(&script);
-        assert_eq!(text(&output.stdout), "rc=137\n", "{place}: {}", text(&output.stderr));
+        assert_eq!(
+            text(&output.stdout),
+            "rc=137\n",
+            "{place}: {}",
+            text(&output.stderr)
+        );
         let killed = rig.kept.wait("kill", |e| match e {
             Event::Killed(k) if k.exec.path == place => Some(k.clone()),
             _ => None,
@@ -185,24 +250,39 @@ fn a_dropped_binary_is_killed_before_it_runs() {
     }
     // Listed by its file, it may run.
     let dropped = rig.kept.wait("kill", |e| match e {
-        Event::Killed(k) if k.exec.path == "/tmp/dropped" => Some(k.exec.file),
+        Event::Killed(k) if k.exec.path == "/tmp/busybox-dropped" => Some(k.exec.file),
         _ => None,
     });
-    let allowed = KernelPolicy { exec_allow: vec![dropped], ..policy.clone() };
+    let allowed = KernelPolicy {
+        exec_allow: vec![dropped],
+        ..policy.clone()
+    };
     rig.control.set_policy(9, &allowed).unwrap();
-    assert_eq!(text(&container.sh("/tmp/dropped echo hi").stdout), "hi\n");
+    assert_eq!(
+        text(&container.sh("/tmp/busybox-dropped echo hi").stdout),
+        "hi\n"
+    );
     // And what the image shipped can be denied by its file.
     let shipped = rig.kept.wait("exec", |e| match e {
         Event::Exec(x) if x.task.label == 9 && x.path == "/bin/busybox" => Some(x.file),
         _ => None,
     });
-    let denied = KernelPolicy { exec_deny: vec![shipped], ..policy };
+    let denied = KernelPolicy {
+        exec_deny: vec![shipped],
+        ..policy
+    };
     rig.control.set_policy(9, &denied).unwrap();
     assert!(!container.exec(&["/bin/true"]).status.success());
     // Only Protect kills.
-    let monitor = KernelPolicy { process_mode: Mode::Monitor, ..denied };
+    let monitor = KernelPolicy {
+        process_mode: Mode::Monitor,
+        ..denied
+    };
     rig.control.set_policy(9, &monitor).unwrap();
-    assert_eq!(text(&container.sh("/tmp/dropped echo hi").stdout), "hi\n");
+    assert_eq!(
+        text(&container.sh("/tmp/busybox-dropped echo hi").stdout),
+        "hi\n"
+    );
     // Detached, the container is nobody's.
     rig.control.detach_workload(9);
     assert_eq!(rig.control.label_of_pid(pid), None);
@@ -231,7 +311,9 @@ fn run_memfd() -> i32 {
         let mut status = 0;
         libc::waitpid(pid, &raw mut status, 0);
         let status = std::process::ExitStatus::from_raw(status);
-        status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
+        status
+            .code()
+            .unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
     }
 }
 
@@ -243,10 +325,22 @@ fn a_memfd_is_killed_before_it_runs() {
     let rig = Rig::new(Config::default());
     let cgroup = Cgroup::new("memfd");
     rig.control
-        .attach_workload(&Attach { label: 10, cgroup_id: cgroup.id, pid: 0 })
+        .attach_workload(&Attach {
+            label: 10,
+            cgroup_id: cgroup.id,
+            pid: 0,
+        })
         .unwrap();
     assert_eq!(in_child(&cgroup.path, None, run_memfd), 0);
-    rig.control.set_policy(10, &KernelPolicy { drift_kill: true, ..protect() }).unwrap();
+    rig.control
+        .set_policy(
+            10,
+            &KernelPolicy {
+                drift_kill: true,
+                ..protect()
+            },
+        )
+        .unwrap();
     assert_eq!(in_child(&cgroup.path, None, run_memfd), 137);
     let killed = rig.kept.wait("kill", |e| match e {
         Event::Killed(k) if k.exec.task.label == 10 => Some(k.clone()),
@@ -267,12 +361,18 @@ fn a_process_that_leaves_its_cgroup_keeps_its_label() {
     let rig = Rig::new(Config::default());
     let (cgroup, other) = (Cgroup::new("stay"), Cgroup::new("leave"));
     rig.control
-        .attach_workload(&Attach { label: 11, cgroup_id: cgroup.id, pid: 0 })
+        .attach_workload(&Attach {
+            label: 11,
+            cgroup_id: cgroup.id,
+            pid: 0,
+        })
         .unwrap();
     let procs = other.path.join("cgroup.procs");
     let code = in_child(&cgroup.path, None, || {
         std::fs::write(&procs, "0").unwrap();
-        std::process::Command::new("/bin/true").status().map_or(1, |s| s.code().unwrap_or(2))
+        std::process::Command::new("/bin/true")
+            .status()
+            .map_or(1, |s| s.code().unwrap_or(2))
     });
     assert_eq!(code, 0);
     let exec = rig.kept.wait("exec", |e| match e {
@@ -289,7 +389,10 @@ fn a_judge_that_hangs_or_panics_blocks_nothing() {
     }
     let gate: Arc<OnceLock<()>> = Arc::default();
     let wait = Arc::clone(&gate);
-    let config = Config { judge_deadline: Duration::from_millis(200), ..Config::default() };
+    let config = Config {
+        judge_deadline: Duration::from_millis(200),
+        ..Config::default()
+    };
     let rig = Rig::judged(config, move |ask| {
         if ask.path.ends_with("busybox") {
             wait.wait();
@@ -299,14 +402,28 @@ fn a_judge_that_hangs_or_panics_blocks_nothing() {
     let container = Container::new("hang", true, &["/bin/sleep", "1000"]);
     let mut child = container.start();
     let (pid, cgroup_id) = container.running();
-    rig.control.attach_workload(&Attach { label: 12, cgroup_id, pid }).unwrap();
-    rig.control.set_policy(12, &KernelPolicy { judge_exec: true, ..protect() }).unwrap();
+    rig.control
+        .attach_workload(&Attach {
+            label: 12,
+            cgroup_id,
+            pid,
+        })
+        .unwrap();
+    rig.control
+        .set_policy(
+            12,
+            &KernelPolicy {
+                judge_exec: true,
+                ..protect()
+            },
+        )
+        .unwrap();
     // More at once than there are threads.
     let output = container.sh("for i in 1 2 3 4 5; do /bin/true & done; wait; echo done");
     assert_eq!(text(&output.stdout), "done\n", "{}", text(&output.stderr));
     assert!(rig.control.counters()[&Counter::FailedOpen] >= 5);
     gate.set(()).unwrap();
-    let output = container.sh("cp /bin/busybox /tmp/x; /tmp/x echo after");
+    let output = container.sh("cp /bin/busybox /tmp/busybox-x; /tmp/busybox-x echo after");
     assert_eq!(text(&output.stdout), "after\n");
     child.kill().unwrap();
     child.wait().unwrap();

@@ -7,11 +7,19 @@ use rampart_probe::{
 };
 
 fn protected(path: &str, recursive: bool, ask: bool) -> ProtectedPath {
-    ProtectedPath { path: path.into(), recursive, ask }
+    ProtectedPath {
+        path: path.into(),
+        recursive,
+        ask,
+    }
 }
 
 fn policy(paths: Vec<ProtectedPath>) -> KernelPolicy {
-    KernelPolicy { process_mode: Mode::Protect, protected: paths, ..KernelPolicy::default() }
+    KernelPolicy {
+        process_mode: Mode::Protect,
+        protected: paths,
+        ..KernelPolicy::default()
+    }
 }
 
 /// Denies what may write.
@@ -33,7 +41,13 @@ fn writes_to_protected_paths_are_denied_and_reads_are_not() {
         let container = Container::new(name, overlay, &["/bin/sleep", "1000"]);
         let mut child = container.start();
         let (pid, cgroup_id) = container.running();
-        rig.control.attach_workload(&Attach { label: 21, cgroup_id, pid }).unwrap();
+        rig.control
+            .attach_workload(&Attach {
+                label: 21,
+                cgroup_id,
+                pid,
+            })
+            .unwrap();
         let paths = vec![
             protected("/etc/passwd", false, true),
             protected("/root", true, true),
@@ -55,13 +69,25 @@ fn writes_to_protected_paths_are_denied_and_reads_are_not() {
             let script = script.replace("ln ", "/bin/busybox ln ");
             let output = container.sh(&script);
             let err = text(&output.stderr);
-            assert_eq!(output.status.success(), want.is_empty(), "{overlay} {script}: {err}");
+            assert_eq!(
+                output.status.success(),
+                want.is_empty(),
+                "{overlay} {script}: {err}"
+            );
             assert!(err.contains(want), "{overlay} {script}: {err}");
         }
-        assert_eq!(text(&container.sh("cat /etc/passwd").stdout), "root:x:0:0:root:/root:/bin/sh\n");
+        assert_eq!(
+            text(&container.sh("cat /etc/passwd").stdout),
+            "root:x:0:0:root:/root:/bin/sh\n"
+        );
         let asked = rig.judge.asked.lock().unwrap().clone();
         let reads = |a: &&rampart_probe::Ask| a.kind == AskKind::Open { write: Some(false) };
-        assert!(asked.iter().filter(reads).all(|a| a.path.to_str() == Some("/etc/passwd")));
+        assert!(
+            asked
+                .iter()
+                .filter(reads)
+                .all(|a| a.path.to_str() == Some("/etc/passwd"))
+        );
         assert!(asked.iter().any(|a| reads(&a)));
         // The host may still do as it likes.
         std::fs::write(container.root().join("etc/passwd"), "host\n").unwrap();
@@ -80,15 +106,26 @@ fn a_replaced_file_is_protected_again() {
     let container = Container::new("replace", true, &["/bin/sleep", "1000"]);
     let mut child = container.start();
     let (pid, cgroup_id) = container.running();
-    rig.control.attach_workload(&Attach { label: 22, cgroup_id, pid }).unwrap();
-    rig.control.set_policy(22, &policy(vec![protected("/etc/passwd", false, true)])).unwrap();
+    rig.control
+        .attach_workload(&Attach {
+            label: 22,
+            cgroup_id,
+            pid,
+        })
+        .unwrap();
+    rig.control
+        .set_policy(22, &policy(vec![protected("/etc/passwd", false, true)]))
+        .unwrap();
     let output = container.sh("echo new > /etc/new; mv /etc/new /etc/passwd");
     assert!(output.status.success(), "{}", text(&output.stderr));
     let act = rig.kept.wait("rename", |e| match e {
         Event::File(act) if act.ops.contains(&FileOp::Rename) => Some(act.clone()),
         _ => None,
     });
-    assert_eq!((act.path.as_str(), act.new_path.as_deref()), ("/etc/new", Some("/etc/passwd")));
+    assert_eq!(
+        (act.path.as_str(), act.new_path.as_deref()),
+        ("/etc/new", Some("/etc/passwd"))
+    );
     assert_eq!(act.label, 22);
     let denied = crate::rig::until(|| {
         (!container.sh("echo x >> /etc/passwd").status.success()).then_some(())
@@ -107,8 +144,16 @@ fn changes_of_watched_paths_are_told() {
     let container = Container::new("watch", true, &["/bin/sleep", "1000"]);
     let mut child = container.start();
     let (pid, cgroup_id) = container.running();
-    rig.control.attach_workload(&Attach { label: 23, cgroup_id, pid }).unwrap();
-    rig.control.set_policy(23, &policy(vec![protected("/etc", true, false)])).unwrap();
+    rig.control
+        .attach_workload(&Attach {
+            label: 23,
+            cgroup_id,
+            pid,
+        })
+        .unwrap();
+    rig.control
+        .set_policy(23, &policy(vec![protected("/etc", true, false)]))
+        .unwrap();
     let script = "echo x > /etc/a; chmod 600 /etc/a; mv /etc/a /etc/b; rm /etc/b; \
         /bin/busybox truncate -s 0 /etc/passwd; echo quiet > /tmp/q";
     assert!(container.sh(script).status.success());

@@ -1,6 +1,14 @@
 //! The kernel side against the real kernel: needs root and BTF, and says so where they are missing.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "tests"
+)]
+
 mod container;
+mod docker;
 mod exec;
 mod file;
 mod network;

@@ -41,15 +41,19 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
+    fn events(&self) -> MutexGuard<'_, Vec<Event>> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn add(&self, event: Event) {
-        self.events.lock().unwrap().push(event);
+        self.events().push(event);
         self.news.notify_all();
     }
 
     /// The first event the test wants, waited for.
     pub(crate) fn wait<T>(&self, what: &str, mut want: impl FnMut(&Event) -> Option<T>) -> T {
         let until = Instant::now() + PATIENCE;
-        let mut events = self.events.lock().unwrap();
+        let mut events = self.events();
         let mut looked = 0;
         loop {
             if let Some(found) = events[looked..].iter().find_map(&mut want) {
@@ -57,13 +61,17 @@ impl Kept {
             }
             looked = events.len();
             let left = until.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "no {what} among {} events", events.len());
+            let count = events.len();
+            if left.is_zero() {
+                drop(events);
+                panic!("no {what} among {count} events");
+            }
             events = self.news.wait_timeout(events, left).unwrap().0;
         }
     }
 
     pub(crate) fn all<T>(&self, want: impl FnMut(&Event) -> Option<T>) -> Vec<T> {
-        self.events.lock().unwrap().iter().filter_map(want).collect()
+        self.events().iter().filter_map(want).collect()
     }
 }
 
@@ -101,11 +109,24 @@ impl Rig {
     ) -> Self {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = Arc::new(Kept::default());
-        let judge = Arc::new(Closure { rule: Box::new(rule), asked: Mutex::default() });
+        let judge = Arc::new(Closure {
+            rule: Box::new(rule),
+            asked: Mutex::default(),
+        });
         let sink = Arc::clone(&kept);
-        let probe =
-            Probe::start(config, judge.clone(), Box::new(move |event| sink.add(event))).unwrap();
-        Self { control: probe.control(), kept, judge, probe: Some(probe), _turn: turn }
+        let probe = Probe::start(
+            config,
+            judge.clone(),
+            Box::new(move |event| sink.add(event)),
+        )
+        .unwrap();
+        Self {
+            control: probe.control(),
+            kept,
+            judge,
+            probe: Some(probe),
+            _turn: turn,
+        }
     }
 
     pub(crate) fn stop(&mut self) {
@@ -169,7 +190,11 @@ pub(crate) fn in_child(cgroup: &Path, netns: Option<&str>, body: impl FnOnce() -
     let mut status = 0;
     // SAFETY: waits for the child just made.
     unsafe { libc::waitpid(pid, &raw mut status, 0) };
-    if libc::WIFEXITED(status) { libc::WEXITSTATUS(status) } else { 128 + libc::WTERMSIG(status) }
+    if libc::WIFEXITED(status) {
+        libc::WEXITSTATUS(status)
+    } else {
+        128 + libc::WTERMSIG(status)
+    }
 }
 
 fn enter(netns: &str) -> io::Result<()> {
@@ -218,12 +243,18 @@ impl Container {
         for name in ["lower", "upper", "work", "root"] {
             fs::create_dir(self.path(name)).unwrap();
         }
-        let lower = if self.overlay { self.path("lower") } else { self.path("root") };
+        let lower = if self.overlay {
+            self.path("lower")
+        } else {
+            self.path("root")
+        };
         for name in ["bin", "etc", "tmp", "proc", "dev", "sys", "root"] {
             fs::create_dir(lower.join(name)).unwrap();
         }
         fs::copy("/bin/busybox", lower.join("bin/busybox")).unwrap();
-        for applet in ["sh", "cat", "cp", "ls", "true", "sleep", "echo", "mv", "rm", "chmod", "nc"] {
+        for applet in [
+            "sh", "cat", "cp", "ls", "true", "sleep", "echo", "mv", "rm", "chmod", "nc",
+        ] {
             std::os::unix::fs::symlink("busybox", lower.join("bin").join(applet)).unwrap();
         }
         fs::write(lower.join("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n").unwrap();
@@ -235,7 +266,17 @@ impl Container {
                 self.path("work").display()
             );
             let root = self.root();
-            run("mount", &["-t", "overlay", "overlay", "-o", &options, root.to_str().unwrap()]);
+            run(
+                "mount",
+                &[
+                    "-t",
+                    "overlay",
+                    "overlay",
+                    "-o",
+                    &options,
+                    root.to_str().unwrap(),
+                ],
+            );
         }
     }
 
@@ -258,7 +299,10 @@ impl Container {
 
     fn runc(&self) -> Command {
         let mut command = Command::new("runc");
-        command.arg("--root").arg(self.path("state")).stdin(Stdio::null());
+        command
+            .arg("--root")
+            .arg(self.path("state"))
+            .stdin(Stdio::null());
         command
     }
 
@@ -276,7 +320,11 @@ impl Container {
 
     /// Runs one more process in it.
     pub(crate) fn exec(&self, args: &[&str]) -> Output {
-        self.runc().args(["exec", &self.id]).args(args).output().unwrap()
+        self.runc()
+            .args(["exec", &self.id])
+            .args(args)
+            .output()
+            .unwrap()
     }
 
     pub(crate) fn sh(&self, script: &str) -> Output {
@@ -291,7 +339,13 @@ impl Container {
             let output = self.runc().args(["state", &self.id]).output().ok()?;
             let text = String::from_utf8_lossy(&output.stdout).into_owned();
             let running = text.contains("\"status\": \"running\"");
-            let pid = text.split("\"pid\": ").nth(1)?.split(',').next()?.parse().ok()?;
+            let pid = text
+                .split("\"pid\": ")
+                .nth(1)?
+                .split(',')
+                .next()?
+                .parse()
+                .ok()?;
             let id = fs::metadata(&folder).ok()?.ino();
             (running && pid != 0).then_some((pid, id))
         })

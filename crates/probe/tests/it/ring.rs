@@ -20,12 +20,19 @@ fn a_stalled_consumer_is_told_what_it_lost() {
     let told = Arc::new(Mutex::new(0u64));
     let (stall, sum) = (Arc::clone(&gate), Arc::clone(&told));
     let probe = Probe::start(
-        Config { ring_bytes: 4096, ..Config::default() },
+        Config {
+            ring_bytes: 4096,
+            ..Config::default()
+        },
         Arc::new(AllowAll),
         Box::new(move |event| {
             let open = stall.0.lock().unwrap();
             drop(stall.1.wait_while(open, |open| !*open).unwrap());
-            if let Event::Dropped { ring: Ring::Events, count } = event {
+            if let Event::Dropped {
+                ring: Ring::Events,
+                count,
+            } = event
+            {
                 *sum.lock().unwrap() += count;
             }
         }),
@@ -40,7 +47,11 @@ fn a_stalled_consumer_is_told_what_it_lost() {
     *gate.0.lock().unwrap() = true;
     gate.1.notify_all();
     let all = crate::rig::until(|| (*told.lock().unwrap() >= dropped).then_some(()));
-    assert!(all.is_some(), "{} of {dropped} were told", told.lock().unwrap());
+    assert!(
+        all.is_some(),
+        "{} of {dropped} were told",
+        told.lock().unwrap()
+    );
     assert_eq!(control.counters()[&Counter::CriticalDropped], 0);
 }
 
@@ -52,7 +63,8 @@ fn starts_and_stops_many_times() {
     for _ in 0..3 {
         let mut rig = Rig::new(Config::default());
         Command::new("/bin/true").status().unwrap();
-        rig.kept.wait("exec", |e| matches!(e, Event::Exec(_)).then_some(()));
+        rig.kept
+            .wait("exec", |e| matches!(e, Event::Exec(_)).then_some(()));
         rig.stop();
     }
     // Programs, links and groups live as long as a descriptor names them: none may be left.

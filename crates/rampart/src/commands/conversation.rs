@@ -35,7 +35,10 @@ pub(crate) fn run(args: ConversationArgs) -> Result<ExitCode> {
     let Command::List = args.command;
     with_client(&args.server, async |client| {
         let answer = client.get("/v1/conversation?verbose=true").await?;
-        let rows = answer["conversations"].as_array().cloned().unwrap_or_default();
+        let rows = answer["conversations"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
         print::rows(args.server.output, &rows, COLUMNS);
         Ok(())
     })

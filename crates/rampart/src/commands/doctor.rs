@@ -8,7 +8,9 @@ use serde_json::json;
 use std::process::ExitCode;
 
 #[derive(Args, Debug)]
-#[command(after_help = "Exit codes: 0 blocking works here, 1 it does not.\nExample:\n  sudo rampart doctor")]
+#[command(
+    after_help = "Exit codes: 0 blocking works here, 1 it does not.\nExample:\n  sudo rampart doctor"
+)]
 pub(crate) struct DoctorArgs {
     /// How to print
     #[arg(long, short, value_enum, default_value_t = Output::Table)]
@@ -41,7 +43,12 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<ExitCode> {
             print::rows(
                 args.output,
                 &rows,
-                &[("RULE KIND", "name"), ("STRENGTH", "strength"), ("MECHANISM", "mechanism"), ("NOTE", "note")],
+                &[
+                    ("RULE KIND", "name"),
+                    ("STRENGTH", "strength"),
+                    ("MECHANISM", "mechanism"),
+                    ("NOTE", "note"),
+                ],
             );
             for reason in &found.reasons {
                 println!("missing: {reason}");
@@ -49,5 +56,9 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<ExitCode> {
         }
     }
     let blocks = found.tier >= rampart_model::Tier::Fanotify;
-    Ok(if blocks { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if blocks {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }

@@ -7,7 +7,9 @@ use clap::{Args, Subcommand, ValueEnum};
 use std::process::ExitCode;
 
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  rampart event list\n  rampart event list --kind incident --level Critical --limit 20\n  rampart event list --kind violation -o json | jq .")]
+#[command(
+    after_help = "Examples:\n  rampart event list\n  rampart event list --kind incident --level Critical --limit 20\n  rampart event list --kind violation -o json | jq ."
+)]
 pub(crate) struct EventArgs {
     #[command(subcommand)]
     command: Command,
@@ -89,7 +91,11 @@ pub(crate) fn run(args: EventArgs) -> Result<ExitCode> {
             query.push_str(&format!("&f_level={level}"));
         }
         let answer = client.get(&query).await?;
-        print::rows(args.server.output, &answer[envelope].as_array().cloned().unwrap_or_default(), columns);
+        print::rows(
+            args.server.output,
+            &answer[envelope].as_array().cloned().unwrap_or_default(),
+            columns,
+        );
         Ok(())
     })
 }

@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use std::process::ExitCode;
 
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  rampart group list\n  rampart group profile nv.web.shop\n  rampart group mode nv.web.shop protect\n  rampart group mode nv.web.shop nv.db.shop monitor --only network")]
+#[command(
+    after_help = "Examples:\n  rampart group list\n  rampart group profile nv.web.shop\n  rampart group mode nv.web.shop protect\n  rampart group mode nv.web.shop nv.db.shop monitor --only network"
+)]
 pub(crate) struct GroupArgs {
     #[command(subcommand)]
     command: Command,
@@ -54,8 +56,13 @@ const COLUMNS: &[Column] = &[
     ("MEMBERS", "member_count"),
     ("SOURCE", "cfg_type"),
 ];
-const PROFILE_COLUMNS: &[Column] =
-    &[("NAME", "name"), ("PATH", "path"), ("USER", "user"), ("ACTION", "action"), ("SOURCE", "cfg_type")];
+const PROFILE_COLUMNS: &[Column] = &[
+    ("NAME", "name"),
+    ("PATH", "path"),
+    ("USER", "user"),
+    ("ACTION", "action"),
+    ("SOURCE", "cfg_type"),
+];
 const FILE_COLUMNS: &[Column] = &[
     ("FILTER", "filter"),
     ("RECURSIVE", "recursive"),
@@ -82,7 +89,11 @@ pub(crate) fn run(args: GroupArgs) -> Result<ExitCode> {
             }
             Command::Profile { name } => {
                 let answer = client.get(&format!("/v1/process_profile/{name}")).await?;
-                list(output, &answer["process_profile"]["process_list"], PROFILE_COLUMNS);
+                list(
+                    output,
+                    &answer["process_profile"]["process_list"],
+                    PROFILE_COLUMNS,
+                );
             }
             Command::Files { name } => {
                 let answer = client.get(&format!("/v1/file_monitor/{name}")).await?;
@@ -99,16 +110,25 @@ pub(crate) fn run(args: GroupArgs) -> Result<ExitCode> {
 }
 
 fn list(output: crate::settings::Output, value: &Value, columns: &[Column]) {
-    print::rows(output, &value.as_array().cloned().unwrap_or_default(), columns);
+    print::rows(
+        output,
+        &value.as_array().cloned().unwrap_or_default(),
+        columns,
+    );
 }
 
 /// The request that switches those groups.
 fn mode_change(words: &[String], only: Option<Half>) -> Result<(&'static str, Value)> {
-    let Some((mode, names)) = words.split_last() else { bail!("name groups, then a mode") };
+    let Some((mode, names)) = words.split_last() else {
+        bail!("name groups, then a mode")
+    };
     let Some(mode) = rampart_model::Mode::parse(mode) else {
         bail!("{mode:?} is no mode: the last word must be discover, monitor or protect");
     };
-    let services: Vec<&str> = names.iter().map(|name| name.strip_prefix("nv.").unwrap_or(name)).collect();
+    let services: Vec<&str> = names
+        .iter()
+        .map(|name| name.strip_prefix("nv.").unwrap_or(name))
+        .collect();
     let mut config = json!({"services": services});
     let path = match only {
         None => "/v1/service/config",

@@ -9,12 +9,19 @@ use clap::Args;
 use std::process::ExitCode;
 
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  rampart login --user admin\n  RAMPART_PASSWORD=… rampart login --user ci --server https://rampart.example:10443 --ca ca.pem")]
+#[command(
+    after_help = "Examples:\n  rampart login --user admin\n  RAMPART_PASSWORD=… rampart login --user ci --server https://rampart.example:10443 --ca ca.pem"
+)]
 pub(crate) struct LoginArgs {
     #[command(flatten)]
     server: ServerArgs,
     /// New password, where the controller demands a change
-    #[arg(long, env = "RAMPART_NEW_PASSWORD", value_name = "PASSWORD", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "RAMPART_NEW_PASSWORD",
+        value_name = "PASSWORD",
+        hide_env_values = true
+    )]
     new_password: Option<String>,
 }
 
@@ -34,10 +41,15 @@ pub(crate) fn login(args: LoginArgs) -> Result<ExitCode> {
         None => rpassword::prompt_password(format!("Password of {user}: "))
             .context("cannot ask for the password here: set RAMPART_PASSWORD")?,
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         let client = Client::anonymous(&args.server)?;
-        let token = match client.log_in(&user, &password, args.new_password.as_deref()).await {
+        let token = match client
+            .log_in(&user, &password, args.new_password.as_deref())
+            .await
+        {
             Err(error) if error.downcast_ref::<PasswordChangeNeeded>().is_some() => {
                 let new = ask_new_password()?;
                 client.log_in(&user, &password, Some(&new)).await?

@@ -35,8 +35,12 @@ const COLUMNS: &[Column] = &[
     ("CONNECTS DENIED", "counters.connects_denied"),
     ("FAILED OPEN", "counters.failed_open"),
 ];
-const CAPABILITY: &[Column] =
-    &[("RULE KIND", "name"), ("STRENGTH", "strength"), ("MECHANISM", "mechanism"), ("NOTE", "note")];
+const CAPABILITY: &[Column] = &[
+    ("RULE KIND", "name"),
+    ("STRENGTH", "strength"),
+    ("MECHANISM", "mechanism"),
+    ("NOTE", "note"),
+];
 
 pub(crate) fn run(args: NodeArgs) -> Result<ExitCode> {
     let output = args.server.output;
@@ -44,11 +48,18 @@ pub(crate) fn run(args: NodeArgs) -> Result<ExitCode> {
         match &args.command {
             Command::List => {
                 let answer = client.get("/v1/enforcer").await?;
-                print::rows(output, &answer["enforcers"].as_array().cloned().unwrap_or_default(), COLUMNS);
+                print::rows(
+                    output,
+                    &answer["enforcers"].as_array().cloned().unwrap_or_default(),
+                    COLUMNS,
+                );
             }
             Command::Show { id } => {
                 let answer = client.get(&format!("/v1/enforcer/{id}")).await?;
-                let rows = answer["enforcer"]["capabilities"].as_array().cloned().unwrap_or_default();
+                let rows = answer["enforcer"]["capabilities"]
+                    .as_array()
+                    .cloned()
+                    .unwrap_or_default();
                 print::rows(output, &rows, CAPABILITY);
             }
         }

@@ -13,7 +13,7 @@ pub(crate) fn rows(output: Output, rows: &[Value], columns: &[Column]) {
         Output::Json => json(&Value::Array(rows.to_vec())),
         Output::Table => {
             let mut table = Table::new();
-            table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+            table.load_style(presets::NOTHING);
             table.set_content_arrangement(ContentArrangement::Dynamic);
             table.set_header(columns.iter().map(|(heading, _)| *heading));
             for row in rows {
@@ -26,7 +26,10 @@ pub(crate) fn rows(output: Output, rows: &[Value], columns: &[Column]) {
 }
 
 pub(crate) fn json(value: &Value) {
-    println!("{}", serde_json::to_string_pretty(value).unwrap_or_default());
+    println!(
+        "{}",
+        serde_json::to_string_pretty(value).unwrap_or_default()
+    );
 }
 
 /// Prints an object as `key: value` lines, or as JSON.
@@ -60,8 +63,14 @@ fn text(value: &Value) -> String {
 pub(crate) fn printable(text: &str) -> String {
     text.chars()
         .flat_map(|c| {
-            let escaped = c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c) || ('\u{2066}'..='\u{2069}').contains(&c);
-            let pieces: Vec<char> = if escaped { c.escape_default().collect() } else { vec![c] };
+            let escaped = c.is_control()
+                || ('\u{202a}'..='\u{202e}').contains(&c)
+                || ('\u{2066}'..='\u{2069}').contains(&c);
+            let pieces: Vec<char> = if escaped {
+                c.escape_default().collect()
+            } else {
+                vec![c]
+            };
             pieces
         })
         .collect()

@@ -8,7 +8,9 @@ use serde_json::json;
 use std::process::ExitCode;
 
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  rampart rule list\n  rampart rule add --from nv.web.shop --to nv.db.shop --ports tcp/6379 --action allow\n  rampart rule delete 10003")]
+#[command(
+    after_help = "Examples:\n  rampart rule list\n  rampart rule add --from nv.web.shop --to nv.db.shop --ports tcp/6379 --action allow\n  rampart rule delete 10003"
+)]
 pub(crate) struct RuleArgs {
     #[command(subcommand)]
     command: Command,
@@ -56,15 +58,32 @@ pub(crate) fn run(args: RuleArgs) -> Result<ExitCode> {
         match &args.command {
             Command::List => {
                 let answer = client.get("/v1/policy/rule").await?;
-                print::rows(output, &answer["rules"].as_array().cloned().unwrap_or_default(), COLUMNS);
+                print::rows(
+                    output,
+                    &answer["rules"].as_array().cloned().unwrap_or_default(),
+                    COLUMNS,
+                );
             }
-            Command::Add { from, to, ports, action, after } => {
+            Command::Add {
+                from,
+                to,
+                ports,
+                action,
+                after,
+            } => {
                 let rule = json!({"id": 0, "from": from, "to": to, "ports": ports, "action": action, "applications": ["any"]});
-                client.patch("/v1/policy/rule", json!({"insert": {"after": after, "rules": [rule]}})).await?;
+                client
+                    .patch(
+                        "/v1/policy/rule",
+                        json!({"insert": {"after": after, "rules": [rule]}}),
+                    )
+                    .await?;
                 println!("added");
             }
             Command::Delete { ids } => {
-                client.patch("/v1/policy/rule", json!({"delete": ids})).await?;
+                client
+                    .patch("/v1/policy/rule", json!({"delete": ids}))
+                    .await?;
                 println!("deleted");
             }
         }

@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use std::process::ExitCode;
 
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  rampart workload list\n  rampart workload processes 3f9a…\n  rampart workload quarantine 3f9a…")]
+#[command(
+    after_help = "Examples:\n  rampart workload list\n  rampart workload processes 3f9a…\n  rampart workload quarantine 3f9a…"
+)]
 pub(crate) struct WorkloadArgs {
     #[command(subcommand)]
     command: Command,
@@ -56,9 +58,17 @@ pub(crate) fn run(args: WorkloadArgs) -> Result<ExitCode> {
         match &args.command {
             Command::List => {
                 let mut answer = client.get("/v1/workload").await?;
-                let mut rows: Vec<Value> = answer["workloads"].as_array_mut().map(std::mem::take).unwrap_or_default();
+                let mut rows: Vec<Value> = answer["workloads"]
+                    .as_array_mut()
+                    .map(std::mem::take)
+                    .unwrap_or_default();
                 for row in &mut rows {
-                    let short: String = row["id"].as_str().unwrap_or_default().chars().take(12).collect();
+                    let short: String = row["id"]
+                        .as_str()
+                        .unwrap_or_default()
+                        .chars()
+                        .take(12)
+                        .collect();
                     row["short_id"] = json!(short);
                 }
                 print::rows(output, &rows, COLUMNS);
@@ -80,7 +90,12 @@ pub(crate) fn run(args: WorkloadArgs) -> Result<ExitCode> {
 }
 
 async fn quarantine(client: &crate::client::Client, id: &str, on: bool) -> Result<()> {
-    client.patch(&format!("/v1/workload/{id}"), json!({"config": {"quarantine": on}})).await?;
+    client
+        .patch(
+            &format!("/v1/workload/{id}"),
+            json!({"config": {"quarantine": on}}),
+        )
+        .await?;
     println!("{id} is {}", if on { "quarantined" } else { "released" });
     Ok(())
 }

@@ -41,8 +41,11 @@ pub(crate) fn load_or_make(data: &Path, names: &[String]) -> Result<Certs> {
     }
     let ca_pem = read(&ca_path)?;
     let ca_key_pem = read(&ca_key_path)?;
-    let (cert_path, key_path, names_path) =
-        (folder.join("server.pem"), folder.join("server.key"), folder.join("server.names"));
+    let (cert_path, key_path, names_path) = (
+        folder.join("server.pem"),
+        folder.join("server.key"),
+        folder.join("server.names"),
+    );
     let wanted = names.join("\n");
     if !is_current(&cert_path, &names_path, &wanted) {
         let (cert, key) = make_server(&ca_pem, &ca_key_pem, names)?;
@@ -50,13 +53,20 @@ pub(crate) fn load_or_make(data: &Path, names: &[String]) -> Result<Certs> {
         write_private(&cert_path, &cert)?;
         write_private(&names_path, &wanted)?;
     }
-    Ok(Certs { ca_pem, cert_pem: read(&cert_path)?, key_pem: read(&key_path)?, ca_path })
+    Ok(Certs {
+        ca_pem,
+        cert_pem: read(&cert_path)?,
+        key_pem: read(&key_path)?,
+        ca_path,
+    })
 }
 
 fn make_ca() -> Result<(String, String)> {
     let key = KeyPair::generate().context("cannot make the authority's key")?;
     let mut params = CertificateParams::new(Vec::new())?;
-    params.distinguished_name.push(DnType::CommonName, "Rampart install authority");
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "Rampart install authority");
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     set_validity(&mut params, CA_DAYS);
@@ -70,7 +80,9 @@ fn make_server(ca_pem: &str, ca_key_pem: &str, names: &[String]) -> Result<(Stri
     let key = KeyPair::generate()?;
     let mut params = CertificateParams::new(names.to_vec())
         .context("a name in --tls-names is neither a host name nor an address")?;
-    params.distinguished_name.push(DnType::CommonName, "rampart");
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "rampart");
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     set_validity(&mut params, SERVER_DAYS);
     let cert = params.signed_by(&key, &issuer)?;
@@ -86,7 +98,10 @@ fn set_validity(params: &mut CertificateParams, days: u64) {
 
 /// Made for these names and not about to expire (its age is its file's age).
 fn is_current(cert: &Path, names: &Path, wanted: &str) -> bool {
-    let age = fs::metadata(cert).and_then(|m| m.modified()).ok().and_then(|at| at.elapsed().ok());
+    let age = fs::metadata(cert)
+        .and_then(|m| m.modified())
+        .ok()
+        .and_then(|at| at.elapsed().ok());
     let lasts = DAY * u32::try_from(SERVER_DAYS - RENEW_BEFORE_DAYS).unwrap_or(0);
     age.is_some_and(|age| age < lasts) && fs::read_to_string(names).is_ok_and(|kept| kept == wanted)
 }
@@ -126,7 +141,10 @@ mod tests {
         let renamed = load_or_make(folder.path(), &more).unwrap();
         assert_ne!(first.cert_pem, renamed.cert_pem);
         assert_eq!(first.ca_pem, renamed.ca_pem);
-        let mode = fs::metadata(folder.path().join("tls/ca.key")).unwrap().permissions().mode();
+        let mode = fs::metadata(folder.path().join("tls/ca.key"))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600);
     }
 }

@@ -6,14 +6,21 @@ use std::{fs, io, os::unix::fs::DirBuilderExt, path::Path};
 
 /// Makes the folder, readable by its owner only.
 pub(crate) fn prepare(data: &Path) -> Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(|error| {
-        let advice = if error.kind() == io::ErrorKind::PermissionDenied {
-            ": run as root, or choose a folder of yours with --data"
-        } else {
-            ""
-        };
-        anyhow!("cannot make the data folder {} ({error}){advice}", data.display())
-    })
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(data)
+        .map_err(|error| {
+            let advice = if error.kind() == io::ErrorKind::PermissionDenied {
+                ": run as root, or choose a folder of yours with --data"
+            } else {
+                ""
+            };
+            anyhow!(
+                "cannot make the data folder {} ({error}){advice}",
+                data.display()
+            )
+        })
 }
 
 /// An id that stays over restarts.
@@ -30,15 +37,21 @@ pub(crate) fn install_id(data: &Path) -> Result<String> {
 }
 
 pub(crate) fn host_name() -> String {
-    fs::read_to_string("/proc/sys/kernel/hostname").map(|name| name.trim().to_owned()).unwrap_or_default()
+    fs::read_to_string("/proc/sys/kernel/hostname")
+        .map(|name| name.trim().to_owned())
+        .unwrap_or_default()
 }
 
 /// Says what to do, beside what the store says went wrong.
 pub(crate) fn explain_store(error: StoreError) -> anyhow::Error {
     let advice = match &error {
         StoreError::Locked { .. } => "stop the other one, or choose another folder with --data",
-        StoreError::Newer { .. } => "it was written by a newer Rampart: start that version, or restore a backup",
-        StoreError::Corrupt { .. } => "move it aside and restore a backup; the rest of the data folder stays as it is",
+        StoreError::Newer { .. } => {
+            "it was written by a newer Rampart: start that version, or restore a backup"
+        }
+        StoreError::Corrupt { .. } => {
+            "move it aside and restore a backup; the rest of the data folder stays as it is"
+        }
         StoreError::Full { .. } => "free some space on that file system and start again",
         _ => "check the data folder's owner and file system",
     };

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use rampart_controller::app::{AgentError, Agents, App};
 use rampart_enforcer::{
-    Enforcer,
+    Handle,
     link::{LinkError, Uplink},
 };
 use rampart_model::{NodeId, PolicySnapshot, Query, Reply, Report};
@@ -34,15 +34,18 @@ impl Uplink for LocalUplink {
 
 /// What the controller asks. The enforcer is put in once it has started.
 #[derive(Clone, Default)]
-pub(crate) struct LocalAgents(Arc<OnceLock<(NodeId, Enforcer)>>);
+pub(crate) struct LocalAgents(Arc<OnceLock<(NodeId, Handle)>>);
 
 impl LocalAgents {
-    pub(crate) fn put(&self, node: NodeId, enforcer: Enforcer) {
+    pub(crate) fn put(&self, node: NodeId, enforcer: Handle) {
         let _ = self.0.set((node, enforcer));
     }
 
-    fn of(&self, node: &NodeId) -> Option<&Enforcer> {
-        self.0.get().filter(|(id, _)| id == node).map(|(_, enforcer)| enforcer)
+    fn of(&self, node: &NodeId) -> Option<&Handle> {
+        self.0
+            .get()
+            .filter(|(id, _)| id == node)
+            .map(|(_, enforcer)| enforcer)
     }
 }
 
@@ -50,8 +53,8 @@ impl LocalAgents {
 impl Agents for LocalAgents {
     async fn query(&self, node: &NodeId, query: Query) -> Result<Reply, AgentError> {
         match self.of(node) {
-            Some(enforcer) => Ok(enforcer.answer(query).await),
-            None => Err(AgentError::NotConnected { node: node.clone() }),
+            Some(enforcer) => Ok(enforcer.query(&query)),
+            None => Err(AgentError::Disconnected(node.clone())),
         }
     }
 

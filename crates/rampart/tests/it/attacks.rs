@@ -44,7 +44,11 @@ enum By {
 }
 
 fn attacks(gateway: IpAddr) -> Vec<Attack> {
-    let profile: &[&str] = &["Process.Profile.Violation", "Container.Suspicious.Process", "Container.Privilege.Escalation"];
+    let profile: &[&str] = &[
+        "Process.Profile.Violation",
+        "Container.Suspicious.Process",
+        "Container.Privilege.Escalation",
+    ];
     vec![
         Attack {
             name: "shell by exec",
@@ -88,7 +92,9 @@ fn attacks(gateway: IpAddr) -> Vec<Attack> {
         },
         Attack {
             name: "connection nobody learned",
-            by: By::App(format!("/opt/app/wget -q -T 3 -O /dev/null http://{gateway}:{UNKNOWN_PORT}/")),
+            by: By::App(format!(
+                "/opt/app/wget -q -T 3 -O /dev/null http://{gateway}:{UNKNOWN_PORT}/"
+            )),
             log: "violation",
             records: &[],
             mechanisms: &["cgroup-sock", "cgroup-skb"],
@@ -113,7 +119,14 @@ impl Scene {
         let control = root.path().join("ctl");
         fs::create_dir(&control).unwrap();
         fs::set_permissions(&control, fs::Permissions::from_mode(0o777)).unwrap();
-        assert!(Command::new("mkfifo").args(["-m", "666"]).arg(control.join("in")).status().unwrap().success());
+        assert!(
+            Command::new("mkfifo")
+                .args(["-m", "666"])
+                .arg(control.join("in"))
+                .status()
+                .unwrap()
+                .success()
+        );
         let rootfs = Rootfs::busybox(root.path().join("rootfs")).unwrap();
         furnish(rootfs.path());
         let bridge = Bridge::new().unwrap();
@@ -126,18 +139,37 @@ impl Scene {
             .netns(netns.path())
             .run()
             .unwrap();
-        Self { _root: root, control, rootfs, web, gateway, _net: (bridge, netns) }
+        Self {
+            _root: root,
+            control,
+            rootfs,
+            web,
+            gateway,
+            _net: (bridge, netns),
+        }
     }
 
     /// Has the application do something; its exit code and output.
     fn app(&self, line: &str) -> (i32, String) {
         let _ = fs::remove_file(self.control.join("out"));
-        let mut pipe = File::options().write(true).open(self.control.join("in")).unwrap();
+        let mut pipe = File::options()
+            .write(true)
+            .open(self.control.join("in"))
+            .unwrap();
         writeln!(pipe, "{line}").unwrap();
         drop(pipe);
-        let code = wait_for(DEADLINE, || fs::read_to_string(self.control.join("out")).ok()?.trim().parse().ok())
-            .unwrap_or_else(|| panic!("the application did not answer {line:?}"));
-        (code, fs::read_to_string(self.control.join("said")).unwrap_or_default())
+        let code = wait_for(DEADLINE, || {
+            fs::read_to_string(self.control.join("out"))
+                .ok()?
+                .trim()
+                .parse()
+                .ok()
+        })
+        .unwrap_or_else(|| panic!("the application did not answer {line:?}"));
+        (
+            code,
+            fs::read_to_string(self.control.join("said")).unwrap_or_default(),
+        )
     }
 
     fn run(&self, attack: &Attack) -> (i32, String) {
@@ -145,7 +177,10 @@ impl Scene {
             By::App(line) => self.app(line),
             By::Exec(args) => {
                 let output = self.web.exec(args).unwrap();
-                (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&output.stderr).into_owned())
+                (
+                    output.status.code().unwrap_or(-1),
+                    String::from_utf8_lossy(&output.stderr).into_owned(),
+                )
             }
         }
     }
@@ -167,7 +202,10 @@ fn web(rootfs: &Rootfs, control: &Path) -> rampart_testkit::RuncBuilder {
 /// Programs of the application and of the attacker: copies of busybox, each its own file.
 fn furnish(root: &Path) {
     let busybox = fs::canonicalize("/bin/busybox").unwrap();
-    for (folder, names) in [("opt/app", &["sh", "cp", "wget", "ls"][..]), ("opt/attack", &["nc", "true"][..])] {
+    for (folder, names) in [
+        ("opt/app", &["sh", "cp", "wget", "ls"][..]),
+        ("opt/attack", &["nc", "true"][..]),
+    ] {
         fs::create_dir_all(root.join(folder)).unwrap();
         for name in names {
             fs::copy(&busybox, root.join(folder).join(name)).unwrap();
@@ -178,7 +216,11 @@ fn furnish(root: &Path) {
     fs::copy("/bin/busybox", &suid).unwrap();
     fs::set_permissions(&suid, fs::Permissions::from_mode(0o4755)).unwrap();
     fs::create_dir_all(root.join("etc")).unwrap();
-    fs::write(root.join("etc/passwd"), "root:x:0:0:root:/:/bin/sh\napp:x:1000:1000::/:/bin/sh\n").unwrap();
+    fs::write(
+        root.join("etc/passwd"),
+        "root:x:0:0:root:/:/bin/sh\napp:x:1000:1000::/:/bin/sh\n",
+    )
+    .unwrap();
     fs::set_permissions(root.join("etc/passwd"), fs::Permissions::from_mode(0o666)).unwrap();
     fs::create_dir_all(root.join("tmp")).unwrap();
     fs::set_permissions(root.join("tmp"), fs::Permissions::from_mode(0o1777)).unwrap();
@@ -197,15 +239,22 @@ fn serve_http(address: IpAddr, port: u16) {
 
 fn wait_workload(server: &Server, id: &str) -> Value {
     wait_for(DEADLINE, || {
-        let (status, body) = server.send(reqwest::Method::GET, &format!("/v1/workload/{id}"), None).ok()?;
+        let (status, body) = server
+            .send(reqwest::Method::GET, &format!("/v1/workload/{id}"), None)
+            .ok()?;
         (status == 200 && body["workload"]["state"] != "exit").then(|| body["workload"].clone())
     })
     .unwrap_or_else(|| panic!("{id} was not discovered"))
 }
 
 fn profile_has(server: &Server, path: &str) -> bool {
-    let (status, body) =
-        server.send(reqwest::Method::GET, &format!("/v1/process_profile/{GROUP}"), None).unwrap();
+    let (status, body) = server
+        .send(
+            reqwest::Method::GET,
+            &format!("/v1/process_profile/{GROUP}"),
+            None,
+        )
+        .unwrap();
     status == 200
         && body["process_profile"]["process_list"]
             .as_array()
@@ -213,13 +262,13 @@ fn profile_has(server: &Server, path: &str) -> bool {
 }
 
 fn switch(server: &Server, mode: &str) {
-    server.patch("/v1/service/config", json!({"config": {"services": ["web.shop"], "policy_mode": mode, "profile_mode": mode}}));
-    let applied = wait_until(DEADLINE, || {
-        let nodes = server.get("/v1/enforcer");
-        let group = server.get(&format!("/v1/group/{GROUP}"));
-        let wanted = nodes["enforcers"][0]["policy_revision"].as_u64() >= group["policy_revision"].as_u64().or(Some(0));
-        wanted && group["group"]["policy_mode"] == mode
-    });
+    server.patch(
+        "/v1/service/config",
+        json!({"config": {"services": ["web.shop"], "policy_mode": mode, "profile_mode": mode}}),
+    );
+    let node = server.get("/v1/enforcer")["enforcers"][0]["id"].as_str().unwrap().to_owned();
+    let summary = format!("/v1/enforcer/{node}/probe_summary");
+    let applied = wait_until(DEADLINE, || server.get(&summary)["summary"]["policy_in_force"] == true);
     assert!(applied, "{mode} was not applied");
 }
 
@@ -233,36 +282,59 @@ fn record(server: &Server, attack: &Attack, since: usize) -> Value {
             .take(fresh)
             .find(|row| {
                 row.to_string().contains(attack.mark)
-                    && (attack.records.is_empty() || attack.records.iter().any(|name| row["name"] == *name))
+                    && (attack.records.is_empty()
+                        || attack.records.iter().any(|name| row["name"] == *name))
             })
             .cloned()
     })
     .unwrap_or_else(|| {
-        panic!("no record of {}: {:#}", attack.name, server.get(&format!("/v1/log/{}?limit=20", attack.log)))
+        panic!(
+            "no record of {}: {:#}",
+            attack.name,
+            server.get(&format!("/v1/log/{}?limit=20", attack.log))
+        )
     })
 }
 
 fn kept(server: &Server, log: &str) -> usize {
-    server.get(&format!("/v1/log/{log}?start=0&limit=500"))[&format!("{log}s")].as_array().map_or(0, Vec::len)
+    server.get(&format!("/v1/log/{log}?start=0&limit=500"))[&format!("{log}s")]
+        .as_array()
+        .map_or(0, Vec::len)
 }
 
 fn learn(server: &Server, scene: &Scene) {
     wait_workload(server, scene.web.id());
-    for line in ["/opt/app/ls / > /dev/null".to_owned(), "/opt/app/cp /etc/passwd /tmp/copy".to_owned(),
-        format!("/opt/app/wget -q -O /dev/null http://{}:{LEARNED_PORT}/", scene.gateway)]
-    {
+    for line in [
+        "/opt/app/ls / > /dev/null".to_owned(),
+        "/opt/app/cp /etc/passwd /tmp/copy".to_owned(),
+        format!(
+            "/opt/app/wget -q -O /dev/null http://{}:{LEARNED_PORT}/",
+            scene.gateway
+        ),
+    ] {
         let (code, said) = scene.app(&line);
         assert_eq!(code, 0, "{line}: {said}");
     }
     for path in ["/opt/app/sh", "/opt/app/ls", "/opt/app/cp", "/opt/app/wget"] {
-        assert!(wait_until(DEADLINE, || profile_has(server, path)), "{path} was not learned");
+        assert!(
+            wait_until(DEADLINE, || profile_has(server, path)),
+            "{path} was not learned"
+        );
     }
     let rule = wait_until(DEADLINE, || {
         server.get("/v1/policy/rule")["rules"]
             .as_array()
-            .is_some_and(|rules| rules.iter().any(|r| r["from"] == GROUP && r.to_string().contains("18080")))
+            .is_some_and(|rules| {
+                rules
+                    .iter()
+                    .any(|r| r["from"] == GROUP && r.to_string().contains("18080"))
+            })
     });
-    assert!(rule, "the connection was not learned: {:#}", server.get("/v1/policy/rule"));
+    assert!(
+        rule,
+        "the connection was not learned: {:#}",
+        server.get("/v1/policy/rule")
+    );
 }
 
 #[test]
@@ -280,9 +352,16 @@ fn attacks_are_seen_in_monitor_and_stopped_in_protect() {
     for attack in attacks(scene.gateway) {
         let since = kept(&server, attack.log);
         let (code, said) = scene.run(&attack);
-        assert!(!said.contains("not permitted"), "{} was refused in Monitor: {code} {said}", attack.name);
+        assert!(
+            !said.contains("not permitted"),
+            "{} was refused in Monitor: {code} {said}",
+            attack.name
+        );
         let record = record(&server, &attack, since);
-        let action = record["action"].as_str().or(record["policy_action"].as_str()).unwrap();
+        let action = record["action"]
+            .as_str()
+            .or(record["policy_action"].as_str())
+            .unwrap();
         assert_eq!(action, "violate", "{}: {record:#}", attack.name);
     }
     assert!(scene.passwd().contains("evil"), "Monitor must let it pass");
@@ -294,10 +373,17 @@ fn attacks_are_seen_in_monitor_and_stopped_in_protect() {
         let (code, said) = scene.run(&attack);
         assert_ne!(code, 0, "{} was not stopped: {said}", attack.name);
         let record = record(&server, &attack, since);
-        let action = record["action"].as_str().or(record["policy_action"].as_str()).unwrap();
+        let action = record["action"]
+            .as_str()
+            .or(record["policy_action"].as_str())
+            .unwrap();
         assert_eq!(action, "deny", "{}: {record:#}", attack.name);
         let mechanism = record["mechanism"].as_str().unwrap_or_default();
-        assert!(attack.mechanisms.contains(&mechanism), "{}: {record:#}", attack.name);
+        assert!(
+            attack.mechanisms.contains(&mechanism),
+            "{}: {record:#}",
+            attack.name
+        );
     }
     assert_eq!(scene.passwd(), before, "the protected file changed");
     let (code, said) = scene.app("read -r line < /etc/passwd");
@@ -314,10 +400,19 @@ fn attacks_are_seen_in_monitor_and_stopped_in_protect() {
 fn no_warm_up_hole(server: &Server, scene: &Scene) {
     let since = kept(server, "incident");
     let script = "echo ran > /ctl/ran";
-    let late = web(&scene.rootfs, &scene.control).args(["/bin/sh", "-c", script]).create().unwrap();
+    let late = web(&scene.rootfs, &scene.control)
+        .args(["/bin/sh", "-c", script])
+        .create()
+        .unwrap();
     let _ = late.start();
-    assert!(late.wait_stopped(DEADLINE), "it was neither judged nor released");
-    assert!(!scene.control.join("ran").exists(), "the first program of a new container ran");
+    assert!(
+        late.wait_stopped(DEADLINE),
+        "it was neither judged nor released"
+    );
+    assert!(
+        !scene.control.join("ran").exists(),
+        "the first program of a new container ran"
+    );
     let attack = Attack {
         name: "first exec",
         by: By::Exec(&[]),
@@ -329,9 +424,15 @@ fn no_warm_up_hole(server: &Server, scene: &Scene) {
     let record = record(server, &attack, since);
     assert_eq!(record["action"], "deny", "{record:#}");
     assert_eq!(record["workload_id"], late.id(), "{record:#}");
-    let good = web(&scene.rootfs, &scene.control).args(["/opt/app/sh", "-c", script]).run().unwrap();
+    let good = web(&scene.rootfs, &scene.control)
+        .args(["/opt/app/sh", "-c", script])
+        .run()
+        .unwrap();
     assert!(good.wait_stopped(DEADLINE));
-    assert!(scene.control.join("ran").exists(), "an allowed first program must run");
+    assert!(
+        scene.control.join("ran").exists(),
+        "an allowed first program must run"
+    );
 }
 
 fn enforced_again_after_a_crash(data: &Path, scene: &Scene) {
@@ -339,5 +440,8 @@ fn enforced_again_after_a_crash(data: &Path, scene: &Scene) {
     let workload = wait_workload(&server, scene.web.id());
     assert_eq!(workload["profile_mode"], "Protect", "{workload:#}");
     let stopped = wait_until(DEADLINE, || scene.app("/opt/attack/true").0 != 0);
-    assert!(stopped, "after a crash and a restart the attack was not stopped");
+    assert!(
+        stopped,
+        "after a crash and a restart the attack was not stopped"
+    );
 }

@@ -26,7 +26,18 @@ fn the_console_works_in_a_browser() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]);
     let output = Command::new("npm")
-        .args(["run", "--silent", "e2e", "--", "--base", &server.console, "--user", "admin", "--password", PASSWORD])
+        .args([
+            "run",
+            "--silent",
+            "e2e",
+            "--",
+            "--base",
+            &server.console,
+            "--user",
+            "admin",
+            "--password",
+            PASSWORD,
+        ])
         .current_dir(&ui)
         .output()
         .unwrap();

@@ -21,7 +21,10 @@ impl Dice {
 
 #[test]
 fn acknowledged_writes_survive_kill_9() {
-    let kills: u32 = std::env::var("RAMPART_TEST_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(10);
+    let kills: u32 = std::env::var("RAMPART_TEST_KILLS")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(10);
     let seed = u64::from(std::process::id()) | 1;
     eprintln!("seed {seed}, {kills} kills");
     let mut dice = Dice(seed);
@@ -30,16 +33,25 @@ fn acknowledged_writes_survive_kill_9() {
     for round in 0..kills {
         let server = Server::start(data.path(), &["--no-enforcer"]);
         let groups = server.get("/v1/group?start=0&limit=0");
-        let names: Vec<&str> =
-            groups["groups"].as_array().unwrap().iter().filter_map(|g| g["name"].as_str()).collect();
+        let names: Vec<&str> = groups["groups"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(|g| g["name"].as_str())
+            .collect();
         for name in &acknowledged {
-            assert!(names.contains(&name.as_str()), "{name} was acknowledged and is gone (seed {seed})");
+            assert!(
+                names.contains(&name.as_str()),
+                "{name} was acknowledged and is gone (seed {seed})"
+            );
         }
         let pid = server.pid();
         let after = Duration::from_micros(dice.below(150_000));
         let killer = std::thread::spawn(move || {
             std::thread::sleep(after);
-            let _ = std::process::Command::new("kill").args(["-9", &pid.to_string()]).status();
+            let _ = std::process::Command::new("kill")
+                .args(["-9", &pid.to_string()])
+                .status();
         });
         for number in 0.. {
             let name = format!("kept-{round}-{number}");

@@ -53,7 +53,14 @@ impl Server {
     pub(crate) fn launch(data: &Path, extra: &[&str], password: Option<&str>) -> Self {
         let mut command = rampart();
         command
-            .args(["up", "--rest", "127.0.0.1:0", "--console", "127.0.0.1:0", "--data"])
+            .args([
+                "up",
+                "--rest",
+                "127.0.0.1:0",
+                "--console",
+                "127.0.0.1:0",
+                "--data",
+            ])
             .arg(data)
             .args(extra)
             .stdout(Stdio::piped())
@@ -63,28 +70,56 @@ impl Server {
         }
         let mut child = command.spawn().expect("rampart starts");
         let banner = read_banner(&mut child);
-        let rest = word_after(&banner, "REST API").trim_end_matches("/v1/").to_owned();
-        let console = word_after(&banner, "Console").trim_end_matches('/').to_owned();
-        let ca = std::fs::read(data.join("tls/ca.pem")).expect("the authority is in the data folder");
+        let rest = word_after(&banner, "REST API")
+            .trim_end_matches("/v1/")
+            .to_owned();
+        let console = word_after(&banner, "Console")
+            .trim_end_matches('/')
+            .to_owned();
+        let ca =
+            std::fs::read(data.join("tls/ca.pem")).expect("the authority is in the data folder");
         let http = reqwest::Client::builder()
             .tls_certs_only([Certificate::from_pem(&ca).expect("PEM")])
             .timeout(DEADLINE)
             .no_proxy()
             .build()
             .expect("client");
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
-        Self { child, rest, console, banner, http, runtime, token: None }
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("runtime");
+        Self {
+            child,
+            rest,
+            console,
+            banner,
+            http,
+            runtime,
+            token: None,
+        }
     }
 
     pub(crate) fn log_in(&mut self, user: &str, password: &str) {
         let body = json!({"password": {"username": user, "password": password}});
-        let (status, answer) = self.send(Method::POST, "/v1/auth", Some(body)).expect("login answers");
+        let (status, answer) = self
+            .send(Method::POST, "/v1/auth", Some(body))
+            .expect("login answers");
         assert_eq!(status, 200, "{answer}");
-        self.token = Some(answer["token"]["token"].as_str().expect("a token").to_owned());
+        self.token = Some(
+            answer["token"]["token"]
+                .as_str()
+                .expect("a token")
+                .to_owned(),
+        );
     }
 
     /// Status and body; an error when the server is not there.
-    pub(crate) fn send(&self, method: Method, path: &str, body: Option<Value>) -> Result<(u16, Value), String> {
+    pub(crate) fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Result<(u16, Value), String> {
         let mut request = self.http.request(method, format!("{}{path}", self.rest));
         if let Some(token) = &self.token {
             request = request.header("X-Auth-Token", token);
@@ -96,19 +131,29 @@ impl Server {
             let response = request.send().await.map_err(|e| format!("{e:?}"))?;
             let status = response.status().as_u16();
             let text = response.text().await.map_err(|e| format!("{e:?}"))?;
-            Ok((status, serde_json::from_str(&text).unwrap_or(Value::String(text))))
+            Ok((
+                status,
+                serde_json::from_str(&text).unwrap_or(Value::String(text)),
+            ))
         })
     }
 
     pub(crate) fn get(&self, path: &str) -> Value {
-        let (status, body) = self.send(Method::GET, path, None).expect("the server answers");
+        let (status, body) = self
+            .send(Method::GET, path, None)
+            .expect("the server answers");
         assert_eq!(status, 200, "GET {path}: {body}");
         body
     }
 
     pub(crate) fn patch(&self, path: &str, body: Value) {
-        let (status, answer) = self.send(Method::PATCH, path, Some(body)).expect("the server answers");
-        assert!((200..300).contains(&status), "PATCH {path}: {status} {answer}");
+        let (status, answer) = self
+            .send(Method::PATCH, path, Some(body))
+            .expect("the server answers");
+        assert!(
+            (200..300).contains(&status),
+            "PATCH {path}: {status} {answer}"
+        );
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -116,7 +161,10 @@ impl Server {
     }
 
     pub(crate) fn signal(&self, signal: &str) {
-        let status = Command::new("kill").args([signal, &self.child.id().to_string()]).status().expect("kill runs");
+        let status = Command::new("kill")
+            .args([signal, &self.child.id().to_string()])
+            .status()
+            .expect("kill runs");
         assert!(status.success());
     }
 

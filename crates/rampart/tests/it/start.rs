@@ -12,8 +12,17 @@ fn help_shows_every_flag_with_its_variable_and_default() {
     let output = rampart().args(["up", "--help"]).output().unwrap();
     let help = String::from_utf8(output.stdout).unwrap();
     for word in [
-        "--data", "--rest", "--console", "RAMPART_DATA", "RAMPART_REST", "RAMPART_CONSOLE",
-        "RAMPART_BOOTSTRAP_PASSWORD", "127.0.0.1:10443", "127.0.0.1:8443", "/var/lib/rampart", "--fail-mode",
+        "--data",
+        "--rest",
+        "--console",
+        "RAMPART_DATA",
+        "RAMPART_REST",
+        "RAMPART_CONSOLE",
+        "RAMPART_BOOTSTRAP_PASSWORD",
+        "127.0.0.1:10443",
+        "127.0.0.1:8443",
+        "/var/lib/rampart",
+        "--fail-mode",
     ] {
         assert!(help.contains(word), "no {word} in:\n{help}");
     }
@@ -29,7 +38,12 @@ fn wrong_usage_exits_with_2() {
 fn the_printed_password_works_once_and_must_be_changed() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::launch(folder.path(), NO_NODE, None);
-    let line = server.banner.lines().find(|l| l.contains("Login")).unwrap().to_owned();
+    let line = server
+        .banner
+        .lines()
+        .find(|l| l.contains("Login"))
+        .unwrap()
+        .to_owned();
     let printed = line.split_whitespace().nth(3).unwrap().to_owned();
     let ask = |password: &str, new: Option<&str>| {
         let mut body = json!({"password": {"username": "admin", "password": password}});
@@ -39,8 +53,17 @@ fn the_printed_password_works_once_and_must_be_changed() {
         server.send(Method::POST, "/v1/auth", Some(body)).unwrap()
     };
     let (status, answer) = ask(&printed, None);
-    assert_eq!((status, &answer["need_to_reset_password"]), (200, &json!(true)), "{answer}");
-    assert!(answer["token"]["token"].as_str().unwrap_or_default().is_empty());
+    assert_eq!(
+        (status, &answer["need_to_reset_password"]),
+        (200, &json!(true)),
+        "{answer}"
+    );
+    assert!(
+        answer["token"]["token"]
+            .as_str()
+            .unwrap_or_default()
+            .is_empty()
+    );
     let (status, answer) = ask(&printed, Some(PASSWORD));
     assert_eq!(status, 200, "{answer}");
     assert!(!answer["token"]["token"].as_str().unwrap().is_empty());
@@ -52,7 +75,11 @@ fn the_printed_password_works_once_and_must_be_changed() {
 fn a_second_start_says_who_holds_what() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), NO_NODE);
-    let again = rampart().args(["up", "--no-enforcer", "--data"]).arg(folder.path()).output().unwrap();
+    let again = rampart()
+        .args(["up", "--no-enforcer", "--data"])
+        .arg(folder.path())
+        .output()
+        .unwrap();
     let said = String::from_utf8_lossy(&again.stderr).into_owned();
     assert_eq!(again.status.code(), Some(1));
     assert!(said.contains(&server.pid().to_string()), "{said}");
@@ -65,7 +92,10 @@ fn a_second_start_says_who_holds_what() {
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&again.stderr).into_owned();
-    assert!(said.contains(address) && said.contains(&server.pid().to_string()), "{said}");
+    assert!(
+        said.contains(address) && said.contains(&server.pid().to_string()),
+        "{said}"
+    );
 }
 
 #[test]
@@ -80,7 +110,10 @@ fn a_port_held_by_another_program_names_it() {
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains(&format!("(pid {})", std::process::id())) && said.contains("--console"), "{said}");
+    assert!(
+        said.contains(&format!("(pid {})", std::process::id())) && said.contains("--console"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -108,10 +141,17 @@ fn a_damaged_store_is_explained_and_left_alone() {
     }
     let damaged = vec![0x5a; 8192];
     fs::write(&path, &damaged).unwrap();
-    let output = rampart().args(["up", "--no-enforcer", "--data"]).arg(folder.path()).output().unwrap();
+    let output = rampart()
+        .args(["up", "--no-enforcer", "--data"])
+        .arg(folder.path())
+        .output()
+        .unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1));
-    assert!(said.contains("rampart.db") && said.contains("backup"), "{said}");
+    assert!(
+        said.contains("rampart.db") && said.contains("backup"),
+        "{said}"
+    );
     assert_eq!(fs::read(&path).unwrap(), damaged);
 }
 
@@ -140,14 +180,30 @@ fn the_cli_reads_what_the_api_says() {
             .env("RAMPART_PASSWORD", PASSWORD)
             .output()
             .unwrap();
-        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{args:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8(output.stdout).unwrap()
     };
     assert!(run(&["group", "list"]).contains("external"));
-    let groups: serde_json::Value = serde_json::from_str(&run(&["group", "list", "-o", "json"])).unwrap();
-    assert!(groups.as_array().unwrap().iter().any(|g| g["name"] == "nodes"), "{groups}");
+    let groups: serde_json::Value =
+        serde_json::from_str(&run(&["group", "list", "-o", "json"])).unwrap();
+    assert!(
+        groups
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|g| g["name"] == "nodes"),
+        "{groups}"
+    );
     for args in [
-        &["status"][..], &["workload", "list"], &["rule", "list"], &["conversation", "list"], &["node", "list"],
+        &["status"][..],
+        &["workload", "list"],
+        &["rule", "list"],
+        &["conversation", "list"],
+        &["node", "list"],
         &["event", "list", "--kind", "activity"],
     ] {
         assert!(!run(args).is_empty(), "{args:?} printed nothing");

@@ -8,6 +8,7 @@
 pub mod kv;
 pub mod log;
 pub mod sample;
+pub mod search;
 
 use std::{future::Future, time::Duration};
 
@@ -42,24 +43,25 @@ macro_rules! store_conformance {
     )+};
 }
 
-/// Makes a test of each function of [`log`]. `$make` is as in [`store_conformance`], for
-/// `impl EventLog`.
+/// Makes a test of each function of [`log`] and [`search`]. `$make` is as in
+/// [`store_conformance`], for `impl EventLog`.
 #[macro_export]
 macro_rules! log_conformance {
     ($make:path) => {
-        $crate::log_conformance!(@ $make;
-            keeps_records_whole, ignores_what_it_has, filters_by_facets, filters_by_time,
-            shows_both_ends_of_a_conversation, finds_text, filters_by_every_operator,
-            reaches_every_field, sorts, pages_by_cursor_and_start, counts, bounds_pages,
-            draws_histograms, retains, takes_hostile_strings, cuts_what_is_too_long,
-            refuses_what_cannot_be_kept, keeps_crowded_and_odd_times, appends_concurrently,
-            agrees_with_a_naive_search);
+        $crate::log_conformance!(@ $make, log;
+            keeps_records_whole, ignores_what_it_has, retains, takes_hostile_strings,
+            cuts_what_is_too_long, refuses_what_cannot_be_kept, keeps_crowded_and_odd_times,
+            appends_concurrently);
+        $crate::log_conformance!(@ $make, search;
+            filters_by_facets, filters_by_time, shows_both_ends_of_a_conversation, finds_text,
+            filters_by_every_operator, reaches_every_field, sorts, pages_by_cursor_and_start,
+            counts, bounds_pages, draws_histograms, agrees_with_a_naive_search);
     };
-    (@ $make:path; $($name:ident),+) => {$(
+    (@ $make:path, $module:ident; $($name:ident),+) => {$(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $name() {
             let (log, _guard) = $make($crate::conformance::kv::HISTORY);
-            $crate::conformance::soon($crate::conformance::log::$name(log)).await;
+            $crate::conformance::soon($crate::conformance::$module::$name(log)).await;
         }
     )+};
 }

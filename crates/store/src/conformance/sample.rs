@@ -33,7 +33,7 @@ pub struct Random(pub u64);
 
 impl Random {
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -43,7 +43,7 @@ impl Random {
 
     /// A number below `end`.
     pub fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
+        self.number() % end
     }
 
     /// One of `all`.
@@ -86,9 +86,9 @@ impl Sample {
             self.random.below(self.workloads),
         );
         let service = SERVICES[usize::try_from(number).unwrap_or_default() % SERVICES.len()];
-        let hash = Random(domain * 1000 + number).next();
+        let hash = Random(domain * 1000 + number).number();
         WorkloadRef {
-            id: format!("{hash:016x}{:016x}", Random(hash).next()).into(),
+            id: format!("{hash:016x}{:016x}", Random(hash).number()).into(),
             name: format!("{service}-{:06x}-{number}", hash & 0xff_ffff),
             domain: format!("team-{domain}"),
             service: service.to_owned(),
@@ -263,7 +263,7 @@ impl Iterator for Sample {
             LogLevel::Critical,
         ];
         let has_workload = kind != LogKind::Event;
-        let uid = format!("{:016x}{:016x}", self.random.next(), self.made);
+        let uid = format!("{:016x}{:016x}", self.random.number(), self.made);
         let message = format!("{name} in {} on {kind}", workload.name);
         Some(LogRecord {
             uid,

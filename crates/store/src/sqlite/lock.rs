@@ -45,9 +45,10 @@ impl OwnerLock {
             .truncate(false)
             .mode(0o600);
         let mut file = options.open(&lock_path).map_err(failed)?;
+        let locked = file.try_lock();
         let mut before = String::new();
         let read = (&mut file).take(MAX_LOCK_FILE).read_to_string(&mut before);
-        match file.try_lock() {
+        match locked {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 return Err(StoreError::Locked {
@@ -87,12 +88,14 @@ impl OwnerLock {
         );
         self.file.rewind()?;
         self.file.write_all(text.as_bytes())?;
-        self.file.set_len(text.len() as u64)
+        self.file.set_len(text.len() as u64)?;
+        // After power loss it must not tell of an earlier clean end.
+        self.file.sync_data()
     }
 }
 
 /// `path` with `suffix` added to the file name.
-pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
+fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name: OsString = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()

@@ -119,10 +119,13 @@ impl Sqlite {
         let (name, faults) = (name.to_owned(), Faults::new(target));
         self.log
             .copy(move |db| {
-                let copied = db.execute("VACUUM INTO ?", [&name]);
-                copied
+                db.execute("VACUUM INTO ?", [&name])
                     .map(|_| ())
-                    .map_err(|e| faults.explain("write a backup", e))
+                    .map_err(|e| {
+                        // Half a copy is none; that its removal fails too changes nothing.
+                        let _ = std::fs::remove_file(&name);
+                        faults.explain("write a backup", e)
+                    })
             })
             .await
     }

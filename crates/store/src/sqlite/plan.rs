@@ -9,11 +9,7 @@ use super::{
     fault::Faults,
     trigram::{self, Clause, Facet},
 };
-use crate::{
-    LogQuery, StoreError,
-    facet::{self, SEQUENCE_BITS},
-    filter::Matcher,
-};
+use crate::{LogQuery, StoreError, facet, filter::Matcher};
 use rusqlite::{Connection, Rows, Statement};
 use std::ops::ControlFlow;
 
@@ -248,7 +244,7 @@ impl Plan {
 
     /// Whether the facets of candidates are sure.
     pub(crate) fn facets_hold(&self) -> bool {
-        self.lead != Lead::Text
+        self.lead != Lead::Text || self.conditions.is_empty()
     }
 
     /// Visits the ids of candidates in order, until told to stop.
@@ -325,28 +321,21 @@ impl Plan {
         Ok(count)
     }
 
-    /// Counts of candidates by time, kind and level, in no order and possibly several of one:
-    /// `(bucket number, kind, level, count)`.
-    pub(crate) fn group(
+    /// Visits the candidates' ids, kinds and levels, set by set.
+    pub(crate) fn facets(
         &self,
         db: &Connection,
-        bucket_ms: i64,
-        mut each: impl FnMut(i64, i64, i64, u64) -> Result<(), StoreError>,
-        explain: impl Fn(rusqlite::Error) -> StoreError,
+        faults: &Faults,
+        mut visit: impl FnMut(i64, i64, i64) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
+        let explain = |e| faults.explain("walk an index", e);
         for (from, condition) in self.sets() {
-            let sql = format!(
-                "SELECT (id >> {SEQUENCE_BITS}) / ?3, kind, level, count(*) FROM {from}
-                 WHERE {condition} GROUP BY 1, 2, 3"
-            );
-            let mut statement = db.prepare(&sql).map_err(&explain)?;
-            let mut rows = statement
-                .query([self.low, self.high, bucket_ms])
-                .map_err(&explain)?;
-            while let Some(row) = rows.next().map_err(&explain)? {
-                let get = |column| row.get::<_, i64>(column).map_err(&explain);
-                let count = row.get(3).map_err(&explain)?;
-                each(get(0)?, get(1)?, get(2)?, count)?;
+            let sql = format!("SELECT id, kind, level FROM {from} WHERE {condition}");
+            let mut statement = db.prepare(&sql).map_err(explain)?;
+            let mut rows = statement.query([self.low, self.high]).map_err(explain)?;
+            while let Some(row) = rows.next().map_err(explain)? {
+                let number = |column| row.get(column).map_err(explain);
+                visit(number(0)?, number(1)?, number(2)?)?;
             }
         }
         Ok(())

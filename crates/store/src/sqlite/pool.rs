@@ -75,8 +75,7 @@ impl Pool {
         let shared = self.shared.clone();
         let work = tokio::task::spawn_blocking(move || {
             let explain = |e| shared.faults.explain("open its file", e);
-            let connection =
-                schema::open_reader(&shared.path, shared.cache_kib).map_err(explain)?;
+            let connection = schema::open_copier(&shared.path).map_err(explain)?;
             copy(&connection)
         });
         work.await.map_err(|e| StoreError::io("copy its file", e))?

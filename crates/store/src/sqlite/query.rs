@@ -3,13 +3,13 @@
 use super::{fault::Faults, plan::Plan};
 use crate::{
     LogPage, LogQuery, StoreError, facet,
-    filter::{self, Matcher, PageBuilder, Walk},
+    filter::{self, Matcher, PageBuilder, Sorter, Walk},
+    histogram::Histogram,
+    json::Node,
     log::SORT_WINDOW,
-    memory::Histogram,
 };
 use rampart_model::{LogKind, LogLevel, LogRecord, Timestamp};
 use rusqlite::{Connection, OptionalExtension};
-use serde_json::Value;
 use std::ops::ControlFlow::{self, Break, Continue};
 
 /// A snapshot and a query on it.
@@ -23,8 +23,6 @@ struct Search<'a> {
 struct Match {
     id: i64,
     json: String,
-    /// Parsed, if the match needed it.
-    value: Option<Value>,
 }
 
 /// A page of matches.
@@ -94,16 +92,15 @@ pub(crate) fn histogram(
         matcher: &matcher,
     };
     if !matcher.reads_body() {
-        let add = |bucket: i64, kind, level, count| {
+        plan.facets(db, faults, |id, kind, level| {
             let (kind, level) = search.facets(kind, level)?;
-            counts.add(bucket.saturating_mul(bucket_ms), kind, level, count)
-        };
-        plan.group(db, bucket_ms, add, explain)?;
+            counts.add(facet::ms_of(id), kind, level)
+        })?;
         return Ok(counts.rows());
     }
     search.each(&plan, true, |found| {
         let record = search.record(&found)?;
-        counts.add(facet::ms_of(found.id), record.body.kind(), record.level, 1)?;
+        counts.add(facet::ms_of(found.id), record.body.kind(), record.level)?;
         Ok(Continue(()))
     })?;
     Ok(counts.rows())
@@ -146,22 +143,20 @@ impl Search<'_> {
     }
 
     fn sorted(&self, plan: &Plan, query: &LogQuery, skip: u64) -> Result<LogPage, StoreError> {
+        let sorter = Sorter::new(&query.sort);
         let mut window = Vec::new();
-        self.each(plan, false, |mut found| {
-            let value = match found.value.take() {
-                Some(value) => value,
-                None => self.value(&found.json)?,
-            };
-            window.push((found, value));
+        self.each(plan, false, |found| {
+            let row = sorter.row(&self.node(&found.json)?);
+            window.push((row, found));
             Ok(if window.len() >= SORT_WINDOW {
                 Break(())
             } else {
                 Continue(())
             })
         })?;
-        filter::sort(&mut window, &query.sort, |(_, value)| value);
+        filter::sort(&mut window);
         let mut page = PageBuilder::new(query.limit);
-        for (found, _) in window
+        for (_, found) in window
             .iter()
             .skip(usize::try_from(skip).unwrap_or(usize::MAX))
         {
@@ -224,30 +219,21 @@ impl Search<'_> {
         let Some(json) = json else {
             return Err(self.faults.corrupt(format!("the record {id} is missing")));
         };
-        if !self.matcher.reads_body() {
-            return Ok(Some(Match {
-                id,
-                json,
-                value: None,
-            }));
+        if self.matcher.reads_body() {
+            let node = self.node(&json)?;
+            let contains = |needle: &str| facet::text_contains(&node, json.len(), needle);
+            if !self.matcher.body(&node, contains) {
+                return Ok(None);
+            }
         }
-        let value = self.value(&json)?;
-        let contains = |needle: &str| facet::text_contains(&value, json.len(), needle);
-        if !self.matcher.body(&value, contains) {
-            return Ok(None);
-        }
-        let found = Match {
-            id,
-            json,
-            value: Some(value),
-        };
+        let found = Match { id, json };
         let facets_match =
             plan.facets_hold() || self.matcher.facets(&facet::facets(&self.record(&found)?));
         Ok(facets_match.then_some(found))
     }
 
-    fn value(&self, json: &str) -> Result<Value, StoreError> {
-        serde_json::from_str(json).map_err(|e| unreadable(self.faults, &e))
+    fn node<'json>(&self, json: &'json str) -> Result<Node<'json>, StoreError> {
+        Node::parse(json).map_err(|e| unreadable(self.faults, &e))
     }
 
     fn record(&self, found: &Match) -> Result<LogRecord, StoreError> {

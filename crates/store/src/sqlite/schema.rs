@@ -6,10 +6,7 @@
 //! trigram index of the searchable text, with the facets as tags, so that text and facets meet
 //! inside one index. `record` has the JSON.
 
-use super::{
-    fault::Faults,
-    lock::{LastEnd, beside},
-};
+use super::{fault::Faults, lock::LastEnd};
 use crate::StoreError;
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt, path::Path, time::Duration};
@@ -48,7 +45,7 @@ pub(crate) fn open_writer(
     identify(&connection, faults)?;
     configure(&connection, 16 << 10).map_err(explain)?;
     writer_pragmas(&connection).map_err(explain)?;
-    check(&connection, path, last_end, faults)?;
+    check(&connection, last_end, faults)?;
     migrate(&mut connection, faults)?;
     Ok(connection)
 }
@@ -58,6 +55,14 @@ pub(crate) fn open_reader(path: &Path, cache_kib: i64) -> rusqlite::Result<Conne
     let connection = Connection::open_with_flags(path, flags())?;
     configure(&connection, cache_kib)?;
     connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
+}
+
+/// Opens a connection for copying the file.
+pub(crate) fn open_copier(path: &Path) -> rusqlite::Result<Connection> {
+    // `VACUUM INTO` counts as writing, even though the store itself is only read.
+    let connection = Connection::open_with_flags(path, flags())?;
+    configure(&connection, 2 << 10)?;
     Ok(connection)
 }
 
@@ -107,36 +112,15 @@ fn identify(connection: &Connection, faults: &Faults) -> Result<(), StoreError> 
     Ok(())
 }
 
-fn check(
-    connection: &Connection,
-    path: &Path,
-    last_end: LastEnd,
-    faults: &Faults,
-) -> Result<(), StoreError> {
+fn check(connection: &Connection, last_end: LastEnd, faults: &Faults) -> Result<(), StoreError> {
     let tables: &[&str] = match last_end {
-        LastEnd::Clean => return check_size(connection, path, faults),
+        LastEnd::Clean => return Ok(()),
         LastEnd::Killed => &["kv", "change", "meta", "term"],
         LastEnd::Crashed => &[""],
     };
     tracing::info!(?last_end, "the store was not closed: checking it");
     for table in tables {
         quick_check(connection, table, faults)?;
-    }
-    Ok(())
-}
-
-/// A cheap look at a file that was closed in order: is all of it still there?
-fn check_size(connection: &Connection, path: &Path, faults: &Faults) -> Result<(), StoreError> {
-    if std::fs::metadata(beside(path, "-wal")).is_ok_and(|wal| wal.len() > 0) {
-        return Ok(());
-    }
-    let sql = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
-    let wanted: i64 = connection
-        .query_row(sql, [], |row| row.get(0))
-        .map_err(|e| faults.explain("read its header", e))?;
-    let found = std::fs::metadata(path).map_or(0, |m| m.len());
-    if u64::try_from(wanted).is_ok_and(|wanted| found < wanted) {
-        return Err(faults.corrupt(format!("{found} of its {wanted} bytes are left")));
     }
     Ok(())
 }

@@ -42,3 +42,5 @@ CREATE INDEX header_domain2 ON header (domain2, id, kind, level, name, workload,
 
 -- Rows have the ids of the records. Matches are candidates: trigrams in any order.
 CREATE VIRTUAL TABLE text USING fts5 (body, tags, content = '', contentless_delete = 1, detail = none, tokenize = 'trigram case_sensitive 1');
+-- Fewer, larger merges: records arrive in batches of about this many bytes of postings.
+INSERT INTO text (text, rank) VALUES ('automerge', 8), ('hashsize', 8388608);

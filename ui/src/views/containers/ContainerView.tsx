@@ -66,6 +66,7 @@ function Identity({ workload: w }: { workload: Workload }) {
         <Facts
           items={[
             [t('containers.group'), <Link key="g" className="link" to={`/groups/${encodeURIComponent(w.service_group)}`}><Safe value={w.service_group} /></Link>],
+            [t('containers.alsoIn'), (w.groups ?? []).filter((g) => g !== w.service_group).length ? <span key="gs">{w.groups?.filter((g) => g !== w.service_group).map((g) => <div key={g}><Link className="link" to={`/groups/${encodeURIComponent(g)}`}><Safe value={g} /></Link></div>)}</span> : ''],
             [t('mode.network'), <ModeTag key="n" mode={w.policy_mode} />],
             [t('mode.profile'), <ModeTag key="p" mode={w.profile_mode} />],
             [t('groups.baseline'), w.baseline_profile ? t(`baseline.${w.baseline_profile}`, w.baseline_profile) : ''],

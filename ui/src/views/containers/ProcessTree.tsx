@@ -6,7 +6,7 @@ import { useTranslation } from 'react-i18next';
 import { SearchBox } from '../../components/Filters';
 import { Safe } from '../../components/Safe';
 import { Empty, Gate } from '../../components/States';
-import { VerdictTag } from '../../components/Tags';
+import { WarnTag } from '../../components/Tags';
 import { age, dateTime } from '../../services/format';
 import { workloadProcesses } from '../../services/queries';
 import { matches } from '../../services/text';
@@ -48,8 +48,7 @@ function Tree({ list }: { list: Process[] }) {
       <div className="toolbar" style={{ padding: '10px 14px' }}>
         <SearchBox value={text} onChange={setText} placeholder={t('processes.search')} />
         <span className="dim">{t('processes.count', { count: rows.length })}</span>
-        {odd > 0 ? <VerdictTag verdict="violate" /> : null}
-        {odd > 0 ? <span className="dim">{t('processes.odd', { count: odd })}</span> : null}
+        {odd > 0 ? <WarnTag>{t('processes.odd', { count: odd })}</WarnTag> : null}
       </div>
       <div ref={box} style={{ overflow: 'auto', maxHeight: 'calc(100dvh - 260px)', borderTop: '1px solid var(--mantine-color-default-border)' }} role="tree" aria-label={t('containers.processes')}>
         <div style={{ height: virtualizer.getTotalSize(), position: 'relative', minWidth: 720 }}>
@@ -71,18 +70,19 @@ function Tree({ list }: { list: Process[] }) {
 const isOdd = (p: Process) => ['violate', 'deny'].includes(verdictOf(p.action));
 
 function TreeRow({ row: { process: p, depth, rails, last }, flat }: { row: Branch; flat: boolean }) {
+  const { t } = useTranslation();
   const odd = isOdd(p);
   return (
     <div className="tree-row" data-verdict={odd ? verdictOf(p.action) : undefined} role="treeitem" aria-level={depth + 1} aria-selected={false}>
       <span className="num dim" style={{ width: 70, textAlign: 'right', paddingRight: 10, flex: 'none' }}>{p.pid}</span>
       {flat
         ? null
-        : rails.map((line, i) =>
-            i < depth - 1 || depth === 0 ? <span key={i} className="tree-rail" data-line={rails[i + 1] ? '' : undefined} /> : <span key={i} className="tree-rail" data-line="" data-elbow={last ? 'last' : 'mid'} data-x={line ? '' : undefined} />,
+        : rails.map((_, i) =>
+            i < rails.length - 1 ? <span key={i} className="tree-rail" data-line={rails[i + 1] ? '' : undefined} /> : <span key={i} className="tree-rail" data-line="" data-elbow={last ? 'last' : 'mid'} />,
           )}
       <span style={{ flex: 'none', maxWidth: 260, fontWeight: 550, paddingLeft: 4, display: 'flex', gap: 8, alignItems: 'center' }}>
         <Safe value={p.name} clip />
-        {odd ? <VerdictTag verdict={verdictOf(p.action)} /> : null}
+        {odd ? <WarnTag>{t('processes.notInProfile')}</WarnTag> : null}
       </span>
       <span style={{ flex: 1, minWidth: 0, padding: '0 14px' }} className="dim">
         <Safe value={p.cmdline || p.path} clip mono />

@@ -85,12 +85,15 @@ function Chain({ entry: e }: { entry: Entry }) {
       <div className="card" style={{ padding: '8px 12px', borderColor: 'var(--rp-chart-deny)' }}>
         <div style={{ fontWeight: 550 }}><Safe value={e.proc_name} /></div>
         <div className="dim"><Safe value={e.proc_path} mono wrap /></div>
-        {e.proc_cmd ? <Code block mt={8} style={{ whiteSpace: 'pre-wrap', overflowWrap: 'anywhere' }}><Safe value={e.proc_cmd} wrap /></Code> : null}
+        {e.proc_cmd ? <Code block mt={8} style={{ whiteSpace: 'pre-wrap', overflowWrap: 'anywhere' }}><Safe value={e.proc_cmd} wrap />{e.proc_cmd_truncated ? <span className="dim"> {t('events.cut')}</span> : null}</Code> : null}
       </div>
       <div style={{ marginTop: 10 }}>
         <Facts
           items={[
             [t('events.user'), user ? <Safe key="u" value={user} /> : ''],
+            [t('events.tried'), e.operation ? t(`operation.${e.operation}`, e.operation) : ''],
+            [t('events.ancestors'), e.proc_ancestors?.length ? <Safe key="an" value={e.proc_ancestors.join(' ← ')} wrap /> : ''],
+            [t('events.cwd'), e.proc_cwd ? <Safe key="cwd" value={e.proc_cwd} mono wrap /> : ''],
             [t('events.file'), e.file_path ? <Safe key="f" value={e.file_path} mono wrap /> : ''],
             [t('events.times'), (e.count ?? 1) > 1 ? count(e.count) : ''],
             [t('events.rule'), e.rule_id ? <Safe key="r" value={e.rule_id} mono wrap /> : ''],
@@ -113,6 +116,7 @@ function Traffic({ entry: e }: { entry: Entry }) {
           [t('events.server'), <span key="s"><Safe value={e.fqdn || server} /> <span className="dim mono">{e.server_ip}</span></span>],
           [t('network.ports'), e.server_port ? `${protocol(e.ip_proto)}/${e.server_port}` : protocol(e.ip_proto)],
           [t('network.applications'), <Safe key="a" value={(e.applications ?? []).join(', ') || e.application} />],
+          [t('events.process'), e.proc_path || e.proc_cmd ? <Safe key="p" value={e.proc_cmd || e.proc_path} mono wrap /> : ''],
           [t('network.sessions'), count(e.sessions ?? e.count)],
           [t('network.bytes'), e.bytes === undefined ? '' : bytes(e.bytes)],
           [t('events.rule'), e.policy_id ? <Link key="r" className="link" to="/rules">{e.policy_id}</Link> : t('network.implicit')],

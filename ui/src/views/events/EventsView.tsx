@@ -1,4 +1,5 @@
 import { Button, Menu, Tabs } from '@mantine/core';
+import { useDebouncedValue } from '@mantine/hooks';
 import { IconDownload, IconShieldCheck } from '@tabler/icons-react';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { useEffect, useMemo, useState } from 'react';
@@ -9,13 +10,12 @@ import { Page } from '../../components/Page';
 import { Empty, Failed, LoadingRows } from '../../components/States';
 import { download, eventsCsv } from '../../services/export';
 import { count } from '../../services/format';
-import { head, history, MAX_HELD, mergePages, unique } from '../../services/history';
+import { head, history, type LogFilter, MAX_HELD, mergePages, unique } from '../../services/history';
 import { useParam } from '../../services/params';
 import type { LogTab } from '../../services/queries';
 import { entryGroup } from '../../services/trend';
 import type { Entry } from '../../services/types';
-import { recordVerdict } from '../../services/verdict';
-import { entrySubject, entryText } from './entry';
+import { entrySubject } from './entry';
 import { EventDrawer } from './EventDrawer';
 import { entryKey, EventTable } from './EventTable';
 
@@ -41,35 +41,19 @@ export default function EventsView() {
   );
 }
 
-interface Filter {
-  text: string;
-  since: string;
-  verdict: string;
-  group: string;
-  workload: string;
-}
-
-/** What the controller was not asked to filter, because the kinds name it differently. */
-function applies(e: Entry, f: Filter, oldest: number): boolean {
-  if (e.reported_timestamp < oldest) return false;
-  if (f.verdict && recordVerdict(e) !== f.verdict) return false;
-  if (f.group && entryGroup(e) !== f.group) return false;
-  if (f.workload && ![entrySubject(e), e.server_name, e.workload_name].includes(f.workload)) return false;
-  const needle = f.text.trim().toLowerCase();
-  return !needle || entryText(e).includes(needle);
-}
+/** The controller filters all but the name of an end, which each kind has somewhere else. */
+const isOf = (e: Entry, workload: string) => !workload || [entrySubject(e), e.server_name, e.server_workload_name, e.workload_name].includes(workload);
 
 /** The records of a tab: those since it was opened, and as far back as it was read. */
-function useRecords(tab: LogTab, least: string, since: string) {
+function useRecords(tab: LogTab, { since, ...given }: Omit<LogFilter, 'from'> & { since: string }) {
   const [anchor] = useState(() => Math.floor(Date.now() / 1000));
-  const past = useInfiniteQuery(history(tab, anchor, least));
-  const fresh = useQuery(head(tab, anchor, least));
+  const filter = { ...given, from: since ? anchor - (SPANS[since] ?? 0) : 0 };
+  const past = useInfiniteQuery(history(tab, anchor, filter));
+  const fresh = useQuery(head(tab, anchor, filter));
   const merged = useMemo(() => mergePages(past.data?.pages ?? []), [past.data]);
   const entries = useMemo(() => unique([...(fresh.data ?? []), ...merged.entries]), [fresh.data, merged]);
-  const oldest = since ? anchor - (SPANS[since] ?? 0) : 0;
-  const last = merged.entries.at(-1)?.reported_timestamp ?? 0;
-  const more = past.hasNextPage && entries.length < MAX_HELD && last >= oldest;
-  return { entries, oldest, more, past };
+  const more = past.hasNextPage && entries.length < MAX_HELD;
+  return { entries, more, past };
 }
 
 function Log({ tab }: { tab: LogTab }) {
@@ -81,8 +65,9 @@ function Log({ tab }: { tab: LogTab }) {
   const [group, setGroup] = useParam('group');
   const [workload, setWorkload] = useParam('workload');
   const [id, setId] = useParam('id');
-  const { entries, oldest, more, past } = useRecords(tab, least, since);
-  const rows = useMemo(() => entries.filter((e) => applies(e, { text, since, verdict, group, workload }, oldest)), [entries, text, since, verdict, group, workload, oldest]);
+  const [asked] = useDebouncedValue(text, 250);
+  const { entries, more, past } = useRecords(tab, { text: asked, level: least, since, verdict, group });
+  const rows = useMemo(() => entries.filter((e) => isOf(e, workload)), [entries, workload]);
   const { fetchNextPage, isFetching } = past;
   useEffect(() => {
     if (more && !isFetching && rows.length < ENOUGH) void fetchNextPage();
@@ -97,7 +82,7 @@ function Log({ tab }: { tab: LogTab }) {
         <SearchBox value={text} onChange={setText} placeholder={t('events.search')} width={240} />
         <Choice label={t('events.since')} value={since || null} options={Object.keys(SPANS).map((value) => ({ value, label: t(`events.since_${value}`) }))} onChange={setSince} width={124} />
         <Choice label={t('events.level')} value={least || null} options={['Notice', 'Warning', 'Error', 'Critical'].map((value) => ({ value, label: t('events.andAbove', { level: value }) }))} onChange={setLeast} width={124} />
-        {security ? <Choice label={t('events.verdict')} value={verdict || null} options={['deny', 'violate', 'allow'].map((value) => ({ value, label: t(`verdict.${value}`) }))} onChange={setVerdict} width={108} /> : null}
+        {security ? <Choice label={t('events.verdict')} value={verdict || null} options={['deny', 'violate'].map((value) => ({ value, label: t(`verdict.${value}`) }))} onChange={setVerdict} width={108} /> : null}
         {security ? <Choice label={t('events.group')} value={group || null} options={distinct([...entries.map(entryGroup), group])} onChange={setGroup} width={150} /> : null}
         <Choice label={t(tab === 'activity' ? 'events.who' : 'events.subject')} value={workload || null} options={distinct([...entries.map(entrySubject), workload])} onChange={setWorkload} width={130} />
         <span className="dim num" role="status" style={{ fontSize: 12.5 }}>{t('events.shown', { shown: count(rows.length), count: entries.length, n: count(entries.length) })}</span>

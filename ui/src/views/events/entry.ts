@@ -31,12 +31,3 @@ export function entryObject(e: Entry): string {
       return e.message || e.rest_request || e.name;
   }
 }
-
-/** Everything a text search looks through. */
-export function entryText(e: Entry): string {
-  const values = [
-    e.name, e.message, e.level, e.group, e.client_group, e.workload_name, e.workload_image, e.workload_id, e.proc_name, e.proc_path, e.proc_cmd, e.proc_parent_name, e.file_path, e.client_name, e.client_ip, e.client_workload_name,
-    e.server_name, e.server_ip, e.server_workload_name, e.fqdn, e.server_port, e.user, e.user_addr, e.host_name, e.mechanism, e.category, e.rest_request,
-  ];
-  return values.filter(Boolean).join('\n').toLowerCase();
-}

@@ -1,29 +1,36 @@
 import { ActionIcon, Button, Group as Row, Modal, Select, Stack, TextInput } from '@mantine/core';
 import { IconPlus, IconTrash } from '@tabler/icons-react';
-import { type FormEvent, useState } from 'react';
+import { type FormEvent, useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useNavigate } from 'react-router';
 import { useChange } from '../../components/change';
-import { addGroup } from '../../services/actions';
-import type { Criterion } from '../../services/types';
+import { addGroup, updateGroup } from '../../services/actions';
+import type { Criterion, Group } from '../../services/types';
 
 const KEYS = ['image', 'service', 'domain', 'container', 'node', 'label', 'address'];
 const OPS = ['=', '!=', 'contains', 'prefix', 'regex', '!regex'];
 const NEW: Criterion = { key: 'image', op: '=', value: '' };
 
 /** A group of your own, by what its members have in common. */
-export function GroupForm({ opened, onClose }: { opened: boolean; onClose: () => void }) {
+export function GroupForm({ opened, onClose, group: old }: { opened: boolean; onClose: () => void; group?: Group }) {
   const { t } = useTranslation();
   const navigate = useNavigate();
   const change = useChange(['group']);
   const [name, setName] = useState('');
   const [comment, setComment] = useState('');
   const [criteria, setCriteria] = useState<Criterion[]>([NEW]);
+  useEffect(() => {
+    if (!opened) return;
+    setName(old?.name ?? '');
+    setComment(old?.comment ?? '');
+    setCriteria(old?.criteria?.length ? old.criteria : [NEW]);
+    // Only on opening: an answer that comes in later must not undo what is being typed.
+  }, [opened]);
   const edit = (index: number, patch: Partial<Criterion>) => setCriteria(criteria.map((c, i) => (i === index ? { ...c, ...patch } : c)));
   const submit = (event: FormEvent) => {
     event.preventDefault();
     const group = { name: name.trim(), comment: comment.trim(), criteria: criteria.map((c) => ({ ...c, value: c.value.trim() })) };
-    change.mutate({ run: () => addGroup(group), done: t('groups.added', { name: group.name }) }, {
+    change.mutate({ run: () => (old ? updateGroup(group) : addGroup(group)), done: t(old ? 'groups.changed' : 'groups.added', { name: group.name }) }, {
       onSuccess: () => {
         onClose();
         void navigate(`/groups/${encodeURIComponent(group.name)}`);
@@ -31,10 +38,10 @@ export function GroupForm({ opened, onClose }: { opened: boolean; onClose: () =>
     });
   };
   return (
-    <Modal opened={opened} onClose={onClose} title={t('groups.add')} size="lg">
+    <Modal opened={opened} onClose={onClose} title={t(old ? 'groups.edit' : 'groups.add')} size="lg" closeButtonProps={{ 'aria-label': t('common.close') }}>
       <form onSubmit={submit}>
         <Stack gap="sm">
-          <TextInput label={t('groups.name')} description={t('groups.nameHelp')} value={name} onChange={(e) => setName(e.currentTarget.value)} required pattern="[A-Za-z0-9_.:\-]+" data-autofocus />
+          <TextInput label={t('groups.name')} description={t('groups.nameHelp')} value={name} onChange={(e) => setName(e.currentTarget.value)} required disabled={Boolean(old)} pattern="[A-Za-z0-9_.:\-]+" data-autofocus={old ? undefined : true} />
           <TextInput label={t('rule.comment')} value={comment} onChange={(e) => setComment(e.currentTarget.value)} maxLength={256} />
           <fieldset style={{ border: 0, padding: 0, margin: 0 }}>
             <legend style={{ fontSize: 12, fontWeight: 550, marginBottom: 4 }}>{t('groups.criteria')}</legend>
@@ -50,7 +57,7 @@ export function GroupForm({ opened, onClose }: { opened: boolean; onClose: () =>
           </fieldset>
           <Row justify="flex-end" gap="xs">
             <Button variant="default" onClick={onClose}>{t('common.cancel')}</Button>
-            <Button type="submit" loading={change.isPending}>{t('groups.add')}</Button>
+            <Button type="submit" loading={change.isPending}>{t(old ? 'common.save' : 'groups.add')}</Button>
           </Row>
         </Stack>
       </form>

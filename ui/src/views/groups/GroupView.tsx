@@ -1,6 +1,7 @@
 import { Alert, Anchor, Breadcrumbs, Button, Select, Tabs } from '@mantine/core';
-import { IconBinaryTree, IconFile, IconListCheck, IconLock, IconTrash, IconUsers } from '@tabler/icons-react';
+import { IconBinaryTree, IconFile, IconListCheck, IconLock, IconPencil, IconTrash, IconUsers } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useNavigate, useParams } from 'react-router';
 import { useChange } from '../../components/change';
@@ -17,6 +18,7 @@ import { useSession } from '../../services/session';
 import { safeText } from '../../services/text';
 import type { GroupDetail } from '../../services/types';
 import { FileRules } from './FileRules';
+import { GroupForm } from './GroupForm';
 import { hasMode } from './GroupsView';
 import { GroupNetworkRules } from './GroupNetworkRules';
 import { Members } from './Members';
@@ -28,7 +30,9 @@ export const isLocked = (source: string | undefined) => source === 'ground' || s
 export default function GroupView() {
   const { t } = useTranslation();
   const { name = '' } = useParams();
-  const query = useQuery(group(name));
+  const [leaving, setLeaving] = useState(false);
+  // A group that is being deleted is not asked for again.
+  const query = useQuery({ ...group(name), enabled: !leaving });
   return (
     <Gate query={query} loading={<Page title={t('groups.title')}><LoadingRows rows={10} /></Page>}>
       {(g) => (
@@ -40,7 +44,7 @@ export default function GroupView() {
             </Breadcrumbs>
           }
           note={<Safe value={g.comment} empty="" />}
-          actions={<><SourceTag source={g.cfg_type} /><Remove group={g} /></>}
+          actions={<><SourceTag source={g.cfg_type} /><Remove group={g} onLeaving={setLeaving} /></>}
         >
           {isLocked(g.cfg_type) ? <Alert icon={<IconLock size={16} />} variant="light">{t('groups.locked')}</Alert> : null}
           {hasMode(g) ? <Modes group={g} /> : null}
@@ -51,18 +55,27 @@ export default function GroupView() {
   );
 }
 
-function Remove({ group: g }: { group: GroupDetail }) {
+function Remove({ group: g, onLeaving }: { group: GroupDetail; onLeaving: (leaving: boolean) => void }) {
   const { t } = useTranslation();
   const navigate = useNavigate();
   const confirm = useConfirm();
   const { canWrite } = useSession();
   const change = useChange(['group', 'policy']);
+  const [editing, setEditing] = useState(false);
   if (!canWrite || g.reserved || g.learned || isLocked(g.cfg_type)) return null;
   const remove = async () => {
     const yes = await confirm({ title: t('groups.deleteTitle'), text: t('groups.deleteText', { name: safeText(g.name, 80) }), action: t('common.delete'), danger: true });
-    if (yes) change.mutate({ run: () => deleteGroup(g.name), done: t('groups.deleted', { name: g.name }) }, { onSuccess: () => void navigate('/groups') });
+    if (!yes) return;
+    onLeaving(true);
+    change.mutate({ run: () => deleteGroup(g.name), done: t('groups.deleted', { name: g.name }) }, { onSuccess: () => void navigate('/groups'), onError: () => onLeaving(false) });
   };
-  return <Button variant="default" leftSection={<IconTrash size={14} />} onClick={() => void remove()} loading={change.isPending}>{t('common.delete')}</Button>;
+  return (
+    <>
+      <Button variant="default" leftSection={<IconPencil size={14} />} onClick={() => setEditing(true)}>{t('common.edit')}</Button>
+      <Button variant="default" leftSection={<IconTrash size={14} />} onClick={() => void remove()} loading={change.isPending}>{t('common.delete')}</Button>
+      <GroupForm opened={editing} onClose={() => setEditing(false)} group={g} />
+    </>
+  );
 }
 
 function Modes({ group: g }: { group: GroupDetail }) {

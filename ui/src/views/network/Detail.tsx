@@ -7,7 +7,7 @@ import { Facts } from '../../components/Page';
 import { Safe } from '../../components/Safe';
 import { Failed, LoadingRows } from '../../components/States';
 import { ModeTag, VerdictTag } from '../../components/Tags';
-import { age, bytes, count } from '../../services/format';
+import { age, bytes, count, seconds } from '../../services/format';
 import type { MapData, MapEdge, MapNode } from '../../services/graph';
 import { conversationEntries } from '../../services/queries';
 import type { ConversationEntry } from '../../services/types';
@@ -78,7 +78,7 @@ function EdgeDetail({ data, edge, onSelect }: { data: MapData; edge: MapEdge; on
     return <button type="button" className="sort link" style={{ fontWeight: 550 }} onClick={() => onSelect({ kind: 'node', id })}><Safe value={node?.label ?? id} /></button>;
   };
   const results = useQueries({ queries: edge.pairs.slice(0, MAX_PAIRS).map((p) => conversationEntries(p.from, p.to)) });
-  const entries = results.flatMap((r) => r.data ?? []).sort((a, b) => VERDICT_RANK[verdictOf(b.policy_action)] - VERDICT_RANK[verdictOf(a.policy_action)] || b.last_seen_at - a.last_seen_at);
+  const entries = results.flatMap((r) => r.data ?? []).sort((a, b) => VERDICT_RANK[verdictOf(b.policy_action)] - VERDICT_RANK[verdictOf(a.policy_action)] || seconds(b.last_seen_at) - seconds(a.last_seen_at));
   const failed = results.find((r) => r.isError);
   return (
     <>
@@ -108,11 +108,12 @@ function EntryRow({ entry: e }: { entry: ConversationEntry }) {
   return (
     <div style={{ borderBottom: '1px solid var(--mantine-color-default-border)', padding: '8px 0', fontSize: 12.5 }}>
       <div style={{ display: 'flex', gap: 8, alignItems: 'center' }}>
-        <VerdictTag verdict={verdictOf(e.policy_action)} />
+        <VerdictTag verdict={verdictOf(e.policy_action)} mechanism={e.mechanism} />
         <span className="mono"><Safe value={e.port} /></span>
         <Safe value={e.application} empty="" />
         <span className="dim num" style={{ marginLeft: 'auto' }}>{age(e.last_seen_at)}</span>
       </div>
+      {e.process ? <div className="mono" style={{ marginTop: 3 }}><Safe value={e.process} wrap max={200} /></div> : null}
       <div className="mono dim" style={{ marginTop: 3 }}><Safe value={e.client_ip} /> → <Safe value={e.fqdn || e.server_ip} /></div>
       <div className="dim num" style={{ marginTop: 2 }}>
         {t('network.entryNumbers', { sessions: count(e.sessions), bytes: bytes(e.bytes) })}

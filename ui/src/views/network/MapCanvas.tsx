@@ -11,6 +11,16 @@ import type { Selection } from './Detail';
 
 cytoscape.use(fcose);
 
+/** Cytoscape adds a style element without a nonce unless something has its id; our own style sheet
+ * has what it would say. */
+function claimStyle() {
+  const id = '__________cytoscape_stylesheet';
+  if (document.getElementById(id)) return;
+  const mark = document.createElement('meta');
+  mark.id = id;
+  document.head.append(mark);
+}
+
 interface Props {
   data: MapData;
   selected: Selection | null;
@@ -26,6 +36,15 @@ function elements(data: MapData): ElementDefinition[] {
   ];
 }
 
+/** Outlines of a box, a globe and a server, as pictures for the canvas. */
+const ICONS = {
+  container: '<path d="M12 3l8 4.5v9L12 21l-8-4.500v-9zM12 12l8-4.500M12 12v9M12 12L4 7.500"/>',
+  external: '<path d="M3 12a9 9 0 1 0 18 0 9 9 0 1 0-18 0M3.600 9h16.800M3.600 15h16.800M11.500 3a17 17 0 0 0 0 18M12.500 3a17 17 0 0 1 0 18"/>',
+  node: '<path d="M4 5h16v6H4zM4 13h16v6H4zM8 8v.01M8 16v.01"/>',
+};
+const picture = (name: keyof typeof ICONS, stroke: string) =>
+  `data:image/svg+xml,${encodeURIComponent(`<svg xmlns="http://www.w3.org/2000/svg" width="48" height="48" viewBox="0 0 24 24" fill="none" stroke="${stroke}" stroke-width="1.700" stroke-linejoin="round" stroke-linecap="round">${ICONS[name]}</svg>`)}`;
+
 function styles(): StylesheetJson {
   const css = getComputedStyle(document.documentElement);
   const color = (name: string) => css.getPropertyValue(name).trim();
@@ -34,9 +53,10 @@ function styles(): StylesheetJson {
   const edge = (verdict: string, style: Record<string, unknown>) => ({ selector: `edge[verdict = "${verdict}"]`, style: { 'line-color': color(`--rp-chart-${verdict}`), 'target-arrow-color': color(`--rp-chart-${verdict}`), ...style } });
   const mode = (name: string, tone: string) => ({ selector: `node[mode = "${name}"]`, style: { 'border-color': color(`--rp-chart-${tone}`) } });
   return [
-    { selector: 'node', style: { label: 'data(label)', 'font-family': font, 'font-size': 12, 'font-weight': 500, color: text, 'text-valign': 'bottom', 'text-margin-y': 5, 'text-outline-width': 2.5, 'text-outline-color': color('--rp-surface'), width: 30, height: 30, shape: 'round-rectangle', 'background-color': color('--rp-sunken'), 'border-width': 2.5, 'border-color': color('--rp-muted') } },
-    { selector: 'node[kind != "container"]', style: { shape: 'diamond', width: 34, height: 34 } },
-    { selector: 'node[parentNode]', style: { shape: 'round-rectangle', 'background-color': color('--rp-sunken'), 'background-opacity': 0.55, 'border-width': 1, 'border-style': 'solid', 'border-color': color('--mantine-color-default-border'), 'text-valign': 'top', 'text-margin-y': -5, 'font-weight': 600, 'font-size': 12, color: color('--mantine-color-dimmed'), padding: '18px' } },
+    { selector: 'node', style: { label: 'data(label)', 'font-family': font, 'font-size': 12, 'font-weight': 500, color: text, 'text-valign': 'bottom', 'text-margin-y': 5, 'text-outline-width': 2.5, 'text-outline-color': color('--rp-surface'), width: 34, height: 34, shape: 'round-rectangle', 'background-color': color('--rp-sunken'), 'border-width': 2.5, 'border-color': color('--rp-muted'), 'background-image': picture('container', color('--rp-muted')), 'background-width': '62%', 'background-height': '62%' } },
+    { selector: 'node[kind != "container"]', style: { shape: 'ellipse', width: 36, height: 36, 'background-image': picture('external', color('--rp-muted')) } },
+    { selector: 'node[kind = "node"], node[kind = "host"], node[kind = "node_ip"]', style: { shape: 'hexagon', 'background-image': picture('node', color('--rp-muted')) } },
+    { selector: 'node[parentNode]', style: { shape: 'round-rectangle', 'background-image': 'none', 'background-color': color('--rp-sunken'), 'background-opacity': 0.55, 'border-width': 1, 'border-style': 'solid', 'border-color': color('--mantine-color-default-border'), 'text-valign': 'top', 'text-margin-y': -5, 'font-weight': 600, 'font-size': 12, color: color('--mantine-color-dimmed'), padding: '18px' } },
     mode('protect', 'allow'),
     mode('monitor', 'violate'),
     mode('discover', 'learn'),
@@ -50,8 +70,9 @@ function styles(): StylesheetJson {
   ] as unknown as StylesheetJson;
 }
 
-const layout = (randomize: boolean) =>
-  ({ name: 'fcose', quality: 'proof', animate: false, randomize, nodeSeparation: 110, idealEdgeLength: 120, nodeRepulsion: 9000, padding: 60, packComponents: true, nodeDimensionsIncludeLabels: true, uniformNodeDimensions: false }) as cytoscape.LayoutOptions;
+/** Large maps are laid out faster and less neatly. */
+const layout = (randomize: boolean, nodes: number) =>
+  ({ name: 'fcose', quality: nodes > 1000 && randomize ? 'draft' : nodes > 200 ? 'default' : 'proof', animate: false, randomize, nodeSeparation: 110, idealEdgeLength: 120, nodeRepulsion: 9000, padding: 60, packComponents: true, nodeDimensionsIncludeLabels: true, uniformNodeDimensions: false }) as cytoscape.LayoutOptions;
 
 /** Brings the drawing up to date; what is there keeps its place unless there is something new. */
 function sync(cy: Core, data: MapData, first: boolean) {
@@ -71,7 +92,7 @@ function sync(cy: Core, data: MapData, first: boolean) {
       }
     }
   });
-  if (fresh > 0) cy.layout(layout(first)).run();
+  if (fresh > 0) cy.layout(layout(first, data.nodes.length)).run();
 }
 
 export default function MapCanvas({ data, selected, onSelect }: Props) {
@@ -84,6 +105,7 @@ export default function MapCanvas({ data, selected, onSelect }: Props) {
   select.current = onSelect;
 
   useEffect(() => {
+    claimStyle();
     const cy = cytoscape({ container: box.current, minZoom: 0.15, maxZoom: 3, boxSelectionEnabled: false, style: styles(), pixelRatio: 'auto' as unknown as number });
     core.current = cy;
     cy.on('tap', (event) => {
@@ -136,7 +158,7 @@ export default function MapCanvas({ data, selected, onSelect }: Props) {
         <Tool label={t('network.zoomIn')} icon={<IconZoomIn size={16} />} onClick={() => zoom(1.3)} />
         <Tool label={t('network.zoomOut')} icon={<IconZoomOut size={16} />} onClick={() => zoom(1 / 1.3)} />
         <Tool label={t('network.fit')} icon={<IconFocusCentered size={16} />} onClick={fit} />
-        <Tool label={t('network.arrange')} icon={<IconLayoutDistributeVertical size={16} />} onClick={() => core.current?.layout(layout(true)).run()} />
+        <Tool label={t('network.arrange')} icon={<IconLayoutDistributeVertical size={16} />} onClick={() => core.current?.layout(layout(true, data.nodes.length)).run()} />
       </div>
       <MapLegend />
     </div>

@@ -66,6 +66,12 @@ function Form({ config }: { config: SystemConfig }) {
             <Select w={120} disabled={!canWrite || !now.net_service_status} aria-label={t('mode.network')} allowDeselect={false} data={modes} value={now.net_service_policy_mode || 'Discover'} onChange={(value) => set({ net_service_policy_mode: value ?? 'Discover' })} />
           </div>
         </Field>
+        <Field label={t('settings.failClosed')} help={t('settings.failClosedHelp')}>
+          <Switch size="sm" disabled={!canWrite} aria-label={t('settings.failClosed')} checked={now.fail_closed ?? false} onChange={(e) => set({ fail_closed: e.currentTarget.checked })} />
+        </Field>
+        <Field label={t('settings.retention')} help={t('settings.retentionHelp')}>
+          <NumberInput size="xs" w={120} min={1} max={3650} suffix={` ${t('settings.days')}`} disabled={!canWrite} aria-label={t('settings.retention')} value={now.event_retention_days ?? 30} onChange={(value) => set({ event_retention_days: Number(value) })} />
+        </Field>
         <Field label={t('settings.aging')} help={t('settings.agingHelp')}>
           <NumberInput size="xs" w={120} min={0} max={168} suffix={` ${t('settings.hours')}`} disabled={!canWrite} aria-label={t('settings.aging')} value={now.unused_group_aging ?? 24} onChange={(value) => set({ unused_group_aging: Number(value) })} />
         </Field>

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     json,
-    local::{kubernetes, oci},
+    local::{engine, kubernetes, oci},
 };
 use message::{
     Container, ContainerEvent, Envelope, GetContainerRequest, GetContainerResponse,
@@ -25,6 +25,7 @@ use std::{
     collections::{HashMap, HashSet},
     convert::Infallible,
 };
+use tokio::{sync::mpsc, task::JoinSet};
 
 const VERSION: &str = "/containerd.services.version.v1.Version/Version";
 const NAMESPACES: &str = "/containerd.services.namespaces.v1.Namespaces/List";
@@ -36,6 +37,8 @@ const EVENTS: &str = "/containerd.services.events.v1.Events/Subscribe";
 const FILTERS: [&str; 2] = [r#"topic~="^/tasks/""#, r#"topic~="^/containers/""#];
 /// Docker's containers: their names and images are Docker's to tell.
 const MOBY: &str = "moby";
+/// Events that may wait; containerd keeps the rest.
+const WAITING: usize = 1024;
 const MAX_NAMESPACES: usize = 256;
 const MAX_IMAGES: usize = 1024;
 const MAX_KNOWN: usize = 16_384;
@@ -46,9 +49,10 @@ impl Source for Containerd {
     async fn session(&self, link: &Link) -> Result<Infallible, SourceError> {
         let grpc = Grpc::connect(link.path.clone()).await?;
         let version: VersionResponse = grpc.call(VERSION, "", Empty {}).await?;
-        let filters = FILTERS.map(str::to_owned).to_vec();
         // Before the listing, so that nothing falls between the two.
-        let mut events = grpc.stream(EVENTS, SubscribeRequest { filters }).await?;
+        let mut pump = JoinSet::new();
+        let (sender, mut events) = mpsc::channel(WAITING);
+        pump.spawn(forward(grpc.clone(), sender));
         link.found(version.version);
         let mut session = Session {
             link,
@@ -60,28 +64,54 @@ impl Source for Containerd {
         listing.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                event = events.message() => {
-                    let event = event.map_err(|s| SourceError::Rpc(Box::new(s)))?;
-                    session.take(event.ok_or(SourceError::Ended)?).await?;
-                }
+                event = events.recv() => session.take(event.ok_or(SourceError::Ended)??).await?,
                 _ = listing.tick() => session.list().await?,
             }
         }
     }
 }
 
-/// Decodes every kind of message; see [`crate::fuzz`].
+/// Hands events on until the stream breaks. A task of its own, because containerd does not answer
+/// the subscription at all before the first event.
+async fn forward(grpc: Grpc, sender: mpsc::Sender<Result<Envelope, SourceError>>) {
+    let filters = FILTERS.map(str::to_owned).to_vec();
+    let mut stream = match grpc.stream(EVENTS, SubscribeRequest { filters }).await {
+        Ok(stream) => stream,
+        Err(error) => return drop(sender.send(Err(error)).await),
+    };
+    loop {
+        let event = match stream.message().await {
+            Ok(Some(event)) => Ok(event),
+            Ok(None) => Err(SourceError::Ended),
+            Err(status) => Err(SourceError::Rpc(Box::new(status))),
+        };
+        let ended = event.is_err();
+        if sender.send(event).await.is_err() || ended {
+            return;
+        }
+    }
+}
+
+/// Decodes answers and events, as a session does; see [`crate::fuzz`].
 pub(crate) fn read_answers(bytes: &[u8]) {
-    let _ = ListContainersResponse::decode(bytes);
-    let _ = ListTasksResponse::decode(bytes);
-    let _ = ListNamespacesResponse::decode(bytes);
+    if let Ok(answer) = ListContainersResponse::decode(bytes) {
+        for container in answer.containers {
+            let spec = container.spec.unwrap_or_default().value;
+            if let Ok(spec) = serde_json::from_slice(&spec) {
+                oci::apply(&spec, &mut Workload::default());
+            }
+        }
+    }
+    let _ = ListTasksResponse::decode(bytes)
+        .map(|a| a.tasks.iter().filter(|t| t.has_process()).count());
     let _ = GetImageResponse::decode(bytes);
-    let Ok(envelope) = Envelope::decode(bytes) else { return };
-    let body = envelope.event.unwrap_or_default().value;
-    let _ = ContainerEvent::decode(body.as_slice());
-    let _ = TaskCreate::decode(body.as_slice());
-    let _ = TaskStart::decode(body.as_slice());
-    let _ = TaskExit::decode(body.as_slice());
+    if let Ok(envelope) = Envelope::decode(bytes) {
+        let body = envelope.event.unwrap_or_default().value;
+        let _ = TaskExit::decode(&*body).map(|e| e.exited_at.map(|t| t.to_model()));
+        let _ = TaskCreate::decode(&*body);
+        let _ = TaskStart::decode(&*body);
+        let _ = ContainerEvent::decode(&*body);
+    }
 }
 
 struct Session<'a> {
@@ -261,6 +291,11 @@ impl Session<'_> {
             .map(|(k, v)| (json::clip(&k), json::clip(&v)));
         out.labels.extend(labels);
         kubernetes::apply(&out.labels.clone(), &mut out);
+        if ns == MOBY {
+            // Its name and labels are Docker's: without them it would be told of under its id.
+            let local = &self.link.shared.local;
+            engine::apply_docker(&local.docker_roots, &local.diagnostics, &mut out);
+        }
         if let Some(name) = out.labels.get("nerdctl/name") {
             out.name.clone_from(name);
         }

@@ -234,7 +234,11 @@ pub(crate) fn read_answers(bytes: &[u8]) -> Option<Workload> {
         oci::apply(info.pointer("/runtimeSpec")?, &mut out);
     }
     out.pod = sandboxes.items.first().map(pod_of);
-    let container = ListContainersResponse::decode(bytes).ok()?.containers.into_iter().next()?;
+    let container = ListContainersResponse::decode(bytes)
+        .ok()?
+        .containers
+        .into_iter()
+        .next()?;
     out.labels.extend(clipped(&container.labels));
     apply_status(&container, &status.status.unwrap_or_default(), &mut out);
     Some(out)

@@ -1,0 +1,88 @@
+//! A daemon that lives as long as its test.
+
+use crate::follow::DEADLINE;
+use rampart_testkit::wait_until;
+use std::{
+    fs::{self, File},
+    os::unix::net::UnixStream,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+};
+
+pub(crate) struct Daemon {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Daemon {
+    /// Starts it and waits for its socket to answer. Its output goes to `log` in `folder`.
+    pub(crate) fn start(folder: &Path, socket: &Path, program: &str, args: &[&str]) -> Self {
+        let log = folder.join(format!("{program}.log"));
+        let file = File::create(&log).expect("log");
+        let child = Command::new(program)
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(file.try_clone().expect("clone"))
+            .stderr(file)
+            .spawn()
+            .expect("daemon");
+        let daemon = Self { child, log };
+        let up = wait_until(DEADLINE * 2, || UnixStream::connect(socket).is_ok());
+        assert!(up, "{program} did not start: {}", daemon.tail());
+        daemon
+    }
+
+    pub(crate) fn tail(&self) -> String {
+        let text = fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<_> = text.lines().collect();
+        lines[lines.len().saturating_sub(30)..].join("\n")
+    }
+
+    /// SIGTERM, then its end.
+    pub(crate) fn stop(&mut self) {
+        if self.child.try_wait().is_ok_and(|s| s.is_some()) {
+            return;
+        }
+        let _ = Command::new("kill")
+            .arg(self.child.id().to_string())
+            .status();
+        let mut ended = || self.child.try_wait().is_ok_and(|s| s.is_some());
+        if !wait_until(DEADLINE, &mut ended) {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Runs to the end; the output is not shared with what it leaves running.
+pub(crate) fn try_run(folder: &Path, program: &str, args: &[&str]) -> Output {
+    let (out, err) = (folder.join("stdout"), folder.join("stderr"));
+    let status = Command::new(program)
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(File::create(&out).expect("file"))
+        .stderr(File::create(&err).expect("file"))
+        .status()
+        .expect("program");
+    Output {
+        status,
+        stdout: fs::read(out).unwrap_or_default(),
+        stderr: fs::read(err).unwrap_or_default(),
+    }
+}
+
+pub(crate) fn run(folder: &Path, program: &str, args: &[&str]) -> String {
+    let output = try_run(folder, program, args);
+    let (out, err) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(output.status.success(), "{program} {args:?}: {out} {err}");
+    out.trim().to_owned()
+}

@@ -1,0 +1,203 @@
+// Pages drawn in jsdom against the fixture controller, over real HTTP.
+import { MantineProvider } from '@mantine/core';
+import { Notifications } from '@mantine/notifications';
+import { QueryClientProvider } from '@tanstack/react-query';
+import { render, screen, waitFor, within } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
+import type { AddressInfo } from 'node:net';
+import { MemoryRouter } from 'react-router';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { makeClient, Pages } from '../src/app';
+import { ConfirmProvider } from '../src/components/Confirm';
+import '../src/i18n';
+import { SessionProvider } from '../src/services/session';
+import { resolver, theme } from '../src/theme';
+import { createFixture } from './fixture-server.mjs';
+
+const realFetch = globalThis.fetch;
+let fixture: ReturnType<typeof createFixture>;
+let cookie = '';
+let base = '';
+
+/** The browser's part: relative addresses and the cookie scripts cannot see. */
+async function browserFetch(input: RequestInfo | URL, init: RequestInit = {}): Promise<Response> {
+  const headers = { ...(init.headers as Record<string, string>), cookie };
+  const { credentials: _credentials, signal: _signal, ...rest } = init;
+  const response = await realFetch(base + String(input), { ...rest, headers });
+  const set = response.headers.get('set-cookie');
+  if (set) cookie = set.split(';')[0] ?? '';
+  return response;
+}
+
+async function start(options: Record<string, unknown> = {}) {
+  fixture = createFixture({ password: 'Admin-pass1', ...options });
+  await new Promise<void>((done) => fixture.server.listen(0, '127.0.0.1', done));
+  base = `http://127.0.0.1:${(fixture.server.address() as AddressInfo).port}`;
+}
+
+async function session(username = 'admin', password = 'Admin-pass1') {
+  await browserFetch('/api/v1/auth', { method: 'POST', body: JSON.stringify({ password: { username, password } }) });
+}
+
+function show(path: string) {
+  const client = makeClient();
+  client.setDefaultOptions({ queries: { ...client.getDefaultOptions().queries, retry: false } });
+  return render(
+    <MantineProvider theme={theme} cssVariablesResolver={resolver} env="test">
+      <Notifications />
+      <QueryClientProvider client={client}>
+        <SessionProvider>
+          <ConfirmProvider>
+            <MemoryRouter initialEntries={[path]}>
+              <Pages />
+            </MemoryRouter>
+          </ConfirmProvider>
+        </SessionProvider>
+      </QueryClientProvider>
+    </MantineProvider>,
+  );
+}
+
+beforeEach(() => {
+  cookie = '';
+  vi.stubGlobal('fetch', browserFetch);
+  vi.stubGlobal('EventSource', class extends EventTarget {
+    close() {}
+  });
+});
+
+afterEach(() => {
+  fixture.server.closeAllConnections();
+  fixture.server.close();
+});
+
+const WAIT = { timeout: 10_000 };
+const bodyRows = () => screen.getAllByRole('row').filter((row) => row.hasAttribute('data-index'));
+
+describe('signing in', () => {
+  it('insists on a new password the first time', async () => {
+    await start({ mustChange: true, password: 'one-time' });
+    const user = userEvent.setup();
+    show('/');
+    await user.type(await screen.findByLabelText('User name', {}, WAIT), 'admin');
+    await user.type(screen.getByLabelText('Password'), 'one-time');
+    await user.click(screen.getByRole('button', { name: 'Sign in' }));
+    await user.type(await screen.findByLabelText('New password', {}, WAIT), 'Fresh-pass-1');
+    await user.type(screen.getByLabelText('New password again'), 'Other-pass-1');
+    await user.click(screen.getByRole('button', { name: 'Change password' }));
+    expect(screen.getByRole('alert')).toHaveTextContent('differ');
+    await user.clear(screen.getByLabelText('New password again'));
+    await user.type(screen.getByLabelText('New password again'), 'Fresh-pass-1');
+    await user.click(screen.getByRole('button', { name: 'Change password' }));
+    expect(await screen.findByRole('heading', { name: 'Dashboard' }, WAIT)).toBeVisible();
+  });
+});
+
+describe('containers', () => {
+  it('shows hostile names as text', async () => {
+    await start();
+    await session();
+    const { container } = show('/containers?q=img');
+    await screen.findByRole('table', { name: 'Containers' }, WAIT);
+    const [row] = bodyRows();
+    expect(row).toHaveTextContent('<img src=x onerror=alert(1)>\\e[31mred\\u{202e}gpj');
+    expect(container.querySelector('img, script')).toBeNull();
+  });
+
+  it('draws a part of 1,200 containers and finds one of them', async () => {
+    await start({ scale: 100 });
+    await session();
+    const user = userEvent.setup();
+    show('/containers');
+    await screen.findByRole('table', { name: 'Containers' }, WAIT);
+    expect(fixture.state.workloads.length).toBeGreaterThan(1200);
+    expect(bodyRows().length).toBeLessThan(100);
+    await user.type(screen.getByRole('searchbox'), 'db-1-77');
+    await waitFor(() => expect(bodyRows()).toHaveLength(1), WAIT);
+  });
+
+  it('says what to do when there is none', async () => {
+    await start();
+    fixture.state.workloads.length = 0;
+    await session();
+    show('/containers');
+    expect(await screen.findByText('No containers yet', {}, WAIT)).toBeVisible();
+  });
+});
+
+describe('groups', () => {
+  it('asks before blocking starts, and switches only what was asked', async () => {
+    await start();
+    await session();
+    const user = userEvent.setup();
+    show('/groups/nv.worker.shop');
+    const modes = await screen.findByRole('radiogroup', { name: 'Process and file' }, WAIT);
+    await user.click(within(modes).getByLabelText('Protect'));
+    await user.click(await screen.findByRole('button', { name: 'Cancel' }, WAIT));
+    expect(fixture.state.groups.get('nv.worker.shop')).toMatchObject({ profile_mode: 'Monitor', policy_mode: 'Monitor' });
+    await user.click(within(modes).getByLabelText('Protect'));
+    await user.click(await screen.findByRole('button', { name: 'Switch to Protect' }, WAIT));
+    await waitFor(() => expect(fixture.state.groups.get('nv.worker.shop')).toMatchObject({ profile_mode: 'Protect', policy_mode: 'Monitor' }), WAIT);
+  });
+
+  it('lets readers look and not touch', async () => {
+    await start();
+    await session('maria', 'Reader-pass1');
+    show('/groups/nv.web.shop');
+    const modes = await screen.findByRole('radiogroup', { name: 'Network' }, WAIT);
+    for (const radio of within(modes).getAllByRole('radio')) expect(radio).toBeDisabled();
+    await screen.findByRole('table', { name: 'Process rules' }, WAIT);
+    expect(screen.queryByRole('button', { name: /Add rule|Edit|Delete/ })).toBeNull();
+  });
+});
+
+describe('rules', () => {
+  it('moves a rule up the list', async () => {
+    await start();
+    await session();
+    const user = userEvent.setup();
+    show('/rules');
+    await user.click(await screen.findByRole('button', { name: 'Move rule 1003 up' }, WAIT));
+    await waitFor(() => expect(fixture.state.rules.slice(0, 3).map((r: { id: number }) => r.id)).toEqual([1001, 1003, 1002]), WAIT);
+    expect(screen.getByRole('button', { name: 'Move rule 1001 up' })).toBeDisabled();
+  });
+});
+
+describe('nodes', () => {
+  it('marks counters that should be zero', async () => {
+    await start();
+    await session();
+    const user = userEvent.setup();
+    const { container } = show('/nodes');
+    await user.click(await screen.findByRole('link', { name: /legacy-1/ }, WAIT));
+    await waitFor(() => expect(container.querySelectorAll('[data-warning]')).toHaveLength(2), WAIT);
+    expect(screen.getAllByText('Not covered').length).toBeGreaterThan(0);
+  });
+});
+
+describe('failures', () => {
+  it('explains, and tries again', async () => {
+    await start();
+    await session();
+    let down = true;
+    vi.stubGlobal('fetch', (input: string, init?: RequestInit) =>
+      down && input.includes('/v1/policy/rule') ? Promise.resolve(new Response(JSON.stringify({ code: 11, error: 'x', message: 'the controller cannot be reached' }), { status: 502 })) : browserFetch(input, init));
+    const user = userEvent.setup();
+    show('/rules');
+    expect(await screen.findByText('the controller cannot be reached', {}, WAIT)).toBeVisible();
+    down = false;
+    await user.click(screen.getByRole('button', { name: 'Try again' }));
+    expect(await screen.findByRole('table', { name: 'Network rules' }, WAIT)).toBeVisible();
+  });
+
+  it('goes to the sign-in when the session has ended', async () => {
+    await start();
+    await session();
+    const user = userEvent.setup();
+    show('/groups');
+    await screen.findByRole('table', { name: 'Groups' }, WAIT);
+    cookie = '';
+    await user.click(screen.getByRole('link', { name: 'Nodes' }));
+    expect(await screen.findByText('Your session has ended. Sign in again to go on.', {}, WAIT)).toBeVisible();
+  });
+});
