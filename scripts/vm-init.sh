@@ -28,6 +28,7 @@ for module in overlay llc stp bridge veth; do
 done
 echo "VM KERNEL $(uname -r), lsm $(cat /sys/kernel/security/lsm)"
 filter=$(sed -n 's/.*rampart\.filter=\([^ ]*\).*/\1/p' /proc/cmdline)
+export RAMPART_EXPECT_LSM=1
 if /tests/it --test-threads=1 $filter; then
     echo "VM TESTS PASSED"
 else

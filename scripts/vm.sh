@@ -94,7 +94,7 @@ run_kernel() {
     local line=$1 folder image log=$cache/$1.log
     folder=$(fetch_kernel "$line") || return 1
     image=$(find "$folder" -name 'vmlinuz*' -type f | head -n 1)
-    make_initramfs "$cache/root" "$folder" "$cache/$line.cpio.gz" "$test_program"
+    make_initramfs "$cache/root-$line" "$folder" "$cache/$line.cpio.gz" "$test_program"
     say "booting $(basename "$image")"
     timeout 1200 qemu-system-x86_64 -accel tcg -machine q35 -cpu max -smp 2 -m 3072 \
         -nographic -no-reboot -nodefaults -serial stdio -kernel "$image" -initrd "$cache/$line.cpio.gz" \

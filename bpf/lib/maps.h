@@ -36,6 +36,18 @@ struct {
 	__type(value, struct rp_state);
 } task_state SEC(".maps");
 
+/*
+ * Label of each labelled process by its pid, for the cgroup programs: before kernel 6.17 they may
+ * not look into task storage. A full map costs only the processes that left their cgroup.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 262144);
+	__type(key, __u32);
+	__type(value, __u32);
+} members SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);

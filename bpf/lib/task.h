@@ -39,8 +39,10 @@ static __always_inline __u32 cgroup_label(__u64 id, __u32 *flags)
 static __always_inline struct rp_state *set_label(struct task_struct *leader, __u32 label)
 {
 	struct rp_state fresh = { .label = label };
+	__u32 pid = leader->tgid;
 
 	note_ids(&fresh, leader);
+	bpf_map_update_elem(&members, &pid, &label, BPF_ANY);
 	return bpf_task_storage_get(&task_state, leader, &fresh, BPF_LOCAL_STORAGE_GET_F_CREATE);
 }
 

@@ -5,9 +5,7 @@
 #define CAP_SETUID 7
 #define CAP_SETPCAP 8
 
-SEC("tp_btf/cap_capable")
-int BPF_PROG(on_capable, const struct cred *cred, struct user_namespace *target,
-	     const struct user_namespace *capable, int capability, int ret)
+static __always_inline int capability_asked(int capability, int ret)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct rp_state *state;
@@ -21,4 +19,19 @@ int BPF_PROG(on_capable, const struct cred *cred, struct user_namespace *target,
 	if (capability >= CAP_SETGID && capability <= CAP_SETPCAP)
 		report_cred(state, task, RP_CAUSE_ATTEMPT, capability, ret == 0);
 	return 0;
+}
+
+SEC("tp_btf/cap_capable")
+int BPF_PROG(on_capable, const struct cred *cred, struct user_namespace *target,
+	     const struct user_namespace *capable, int capability, int ret)
+{
+	return capability_asked(capability, ret);
+}
+
+/* The tracepoint came with kernel 6.14. */
+SEC("fexit/cap_capable")
+int BPF_PROG(on_capable_exit, const struct cred *cred, struct user_namespace *target,
+	     int capability, unsigned int opts, int ret)
+{
+	return capability_asked(capability, ret);
 }

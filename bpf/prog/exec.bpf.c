@@ -75,17 +75,25 @@ static __always_inline __u32 exec_reason(__u32 label, struct rp_exec *record)
 	return RP_REASON_NONE;
 }
 
+/*
+ * Before kernel 6.3 the verifier loses a bound that was tested on another copy of the value, or on
+ * its lower half: offsets and lengths below are 64 bits wide, and barrier_var keeps the compiler
+ * from testing a copy.
+ */
+
 /* Appends the path of `path` to the record's data and returns its length. */
-static __always_inline __u32 append_path(struct exec_scratch *scratch, __u32 offset,
+static __always_inline __u64 append_path(struct exec_scratch *scratch, __u64 offset,
 					 struct vfsmount *mnt, struct dentry *dentry,
 					 struct task_struct *task, bool *complete)
 {
-	__u32 at = walk_path(&scratch->path, mnt, dentry, task, complete);
-	__u32 len;
+	__u64 at = walk_path(&scratch->path, mnt, dentry, task, complete);
+	__u64 len;
 
+	barrier_var(offset);
 	if (at >= RP_PATH || offset > RP_EXEC_DATA - RP_PATH)
 		return 0;
 	len = RP_PATH - at;
+	barrier_var(len);
 	if (len > RP_PATH)
 		return 0;
 	if (bpf_probe_read_kernel(&scratch->record.data[offset], len,
@@ -94,22 +102,24 @@ static __always_inline __u32 append_path(struct exec_scratch *scratch, __u32 off
 	return len;
 }
 
-static __always_inline __u32 append_argv(struct rp_exec *record, __u32 offset,
+static __always_inline __u64 append_argv(struct rp_exec *record, __u64 offset,
 					 struct task_struct *task)
 {
 	__u64 begin = BPF_CORE_READ(task, mm, arg_start);
 	__u64 end = BPF_CORE_READ(task, mm, arg_end);
 	__u64 total = end > begin ? end - begin : 0;
-	__u32 head, tail;
+	__u64 head, tail;
 
 	record->argv_bytes = total;
 	record->argv_head_len = 0;
 	record->argv_tail_len = 0;
 	head = total > RP_ARGV_HEAD ? RP_ARGV_HEAD : total;
+	barrier_var(offset);
 	if (!head || offset > RP_EXEC_DATA - RP_ARGV_HEAD)
 		return offset;
 	if (head < total)
 		record->flags |= RP_EXEC_ARGV_CUT;
+	barrier_var(head);
 	if (head > RP_ARGV_HEAD ||
 	    bpf_probe_read_user(&record->data[offset], head, (void *)begin)) {
 		record->flags |= RP_EXEC_ARGV_CUT;
@@ -119,6 +129,8 @@ static __always_inline __u32 append_argv(struct rp_exec *record, __u32 offset,
 	offset += head;
 	total -= head;
 	tail = total > RP_ARGV_TAIL ? RP_ARGV_TAIL : total;
+	barrier_var(offset);
+	barrier_var(tail);
 	if (!tail || offset > RP_EXEC_DATA - RP_ARGV_TAIL || tail > RP_ARGV_TAIL)
 		return offset;
 	if (bpf_probe_read_user(&record->data[offset], tail, (void *)(end - tail)))
@@ -127,13 +139,13 @@ static __always_inline __u32 append_argv(struct rp_exec *record, __u32 offset,
 	return offset + tail;
 }
 
-static __always_inline __u32 append_text(struct exec_scratch *scratch, struct task_struct *task,
+static __always_inline __u64 append_text(struct exec_scratch *scratch, struct task_struct *task,
 					 struct linux_binprm *bprm)
 {
 	struct rp_exec *record = &scratch->record;
 	struct file *file = bprm->file;
 	bool complete = false;
-	__u32 offset, len;
+	__u64 offset, len;
 	long name;
 
 	offset = append_path(scratch, 0, BPF_CORE_READ(file, f_path.mnt),
@@ -148,6 +160,7 @@ static __always_inline __u32 append_text(struct exec_scratch *scratch, struct ta
 		record->flags |= RP_EXEC_CWD_CUT;
 	offset += len;
 	record->filename_len = 0;
+	barrier_var(offset);
 	if (offset <= RP_EXEC_DATA - RP_PATH) {
 		name = bpf_probe_read_kernel_str(&record->data[offset], RP_PATH, bprm->filename);
 		if (name > 1 && name <= RP_PATH) {
@@ -158,11 +171,12 @@ static __always_inline __u32 append_text(struct exec_scratch *scratch, struct ta
 	return append_argv(record, offset, task);
 }
 
-static __always_inline void send_exec(struct exec_scratch *scratch, __u32 kind, __u32 data_len,
+static __always_inline void send_exec(struct exec_scratch *scratch, __u32 kind, __u64 data_len,
 				      bool critical, bool now)
 {
-	__u32 size = __builtin_offsetof(struct rp_exec, data) + data_len;
+	__u64 size = __builtin_offsetof(struct rp_exec, data) + data_len;
 
+	barrier_var(size);
 	if (size > sizeof(struct rp_exec))
 		return;
 	fill_head(&scratch->record.head, kind, size);
@@ -176,7 +190,8 @@ SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
 {
 	struct rp_config *config = configuration();
-	__u32 zero = 0, label_flags = 0, label = 0, kind = RP_EXEC, data_len;
+	__u32 zero = 0, label_flags = 0, label = 0, kind = RP_EXEC;
+	__u64 data_len;
 	struct exec_scratch *scratch;
 	struct inode *inode;
 	struct rp_state *state;

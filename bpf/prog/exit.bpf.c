@@ -8,7 +8,7 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	struct task_struct *leader = task->group_leader;
 	struct rp_exit record = {};
 	struct rp_state *state;
-	__u32 flags = 0, label = 0;
+	__u32 flags = 0, label = 0, pid = task->tgid;
 
 	if (!config || BPF_CORE_READ(task, signal, live.counter) != 0)
 		return 0;
@@ -17,6 +17,7 @@ int BPF_PROG(on_exit, struct task_struct *task)
 		label = state->label;
 		if (task == leader)
 			compare_cred(state, task, RP_CAUSE_CHANGED);
+		bpf_map_delete_elem(&members, &pid);
 	}
 	if (!label && !config->host_events)
 		return 0;

@@ -8,7 +8,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	struct task_struct *leader = parent->group_leader;
 	struct rp_fork record = {};
 	struct rp_state *state;
-	__u32 flags = 0, label = 0;
+	__u32 flags = 0, label = 0, pid = child->tgid;
 
 	if (!config)
 		return 0;
@@ -23,16 +23,20 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 		return 0;
 	if (state) {
 		label = state->label;
+		bpf_map_update_elem(&members, &pid, &label, BPF_ANY);
 		compare_cred(state, leader, RP_CAUSE_CHANGED);
 	} else if ((state = state_of(child, &flags))) {
 		/* clone3 straight into a labelled cgroup. */
 		label = state->label;
+	} else {
+		/* Whoever had this pid before is gone. */
+		bpf_map_delete_elem(&members, &pid);
 	}
 	if (!label && !config->host_events)
 		return 0;
 	fill_head(&record.head, RP_FORK, sizeof(record));
 	fill_task(&record.parent, leader, label);
-	record.child_pid = child->tgid;
+	record.child_pid = pid;
 	record.child_label = label;
 	record.child_cgroup_id = cgroup_of(child);
 	record.child_start_ns = child->start_boottime;

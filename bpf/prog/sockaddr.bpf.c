@@ -6,14 +6,12 @@
 
 static __always_inline __u32 current_label(__u32 *pid)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct rp_state *state;
-	__u32 flags = 0;
+	__u32 flags = 0, *label;
 
 	*pid = bpf_get_current_pid_tgid() >> 32;
-	state = bpf_task_storage_get(&task_state, task->group_leader, 0, 0);
-	if (state)
-		return state->label;
+	label = bpf_map_lookup_elem(&members, pid);
+	if (label)
+		return *label;
 	return cgroup_label(bpf_get_current_cgroup_id(), &flags);
 }
 

@@ -55,11 +55,7 @@ fn profile(bytes: &[u8]) -> Option<()> {
     if let Some(name) = &config.baseline {
         let _ = convert::baseline_of("baseline", name);
     }
-    let lists = [
-        config.process_change_list,
-        config.process_delete_list,
-        config.process_replace_list,
-    ];
+    let lists = [config.process_change_list, config.process_delete_list];
     for entry in lists.into_iter().flatten().flatten() {
         if let Ok(rule) = convert::process_rule_of(&entry) {
             assert!(!rule.name.is_empty());

@@ -210,7 +210,7 @@ const steps = [
     await page.locator('tbody tr').first().waitFor();
     await page.getByRole('searchbox').fill('login');
     await page.waitForURL(/q=login/);
-    await page.locator('tbody tr').first().press('Enter');
+    await row(page, 'User.Log').first().press('Enter');
     await page.getByRole('dialog').getByText('Record', { exact: true }).waitFor();
     await page.keyboard.press('Escape');
     await page.getByRole('dialog').waitFor({ state: 'detached' });

@@ -146,6 +146,22 @@ export function createFixture(options = {}) {
     return { conversations: [...pairs.values()], endpoints };
   }
 
+  /** Counts by bucket, kind and level, as the controller gives them. */
+  function histogram(params) {
+    const bucket = Number(params.get('bucket') ?? 3600);
+    const bars = new Map();
+    for (const kind of ['incident', 'violation', 'threat']) {
+      for (const record of query(state.logs[kind], params)) {
+        const timestamp = Math.floor(record.reported_timestamp / bucket) * bucket;
+        const key = `${timestamp} ${kind} ${record.level}`;
+        const bar = bars.get(key) ?? { timestamp, kind, level: record.level, count: 0 };
+        bar.count++;
+        bars.set(key, bar);
+      }
+    }
+    return { bucket, bars: [...bars.values()] };
+  }
+
   const host = (n) => ({ ...n, enforcer: undefined });
   const enforcer = (n) => ({ id: n.enforcer.id, name: n.name, display_name: n.name, host_name: n.name, host_id: n.id, version: n.enforcer.version, labels: {}, domain: '', pid_mode: 'host', network_mode: 'host', created_at: n.enforcer.joined_at, started_at: n.enforcer.joined_at, joined_at: n.enforcer.joined_at, memory_limit: 0, cpus: '', cluster_ip: n.interfaces.eth0[0].ip, connection_state: n.tier === 'detect' ? 'disconnected' : 'connected', disconnected_at: '', nv_protect: true, tier: n.tier, capabilities: n.capabilities, counters: n.counters });
   const stats = (n) => ({ stats: { interval: 5, total: { cpu: n.enforcer.cpu, memory: n.enforcer.memory }, span_1: { cpu: n.enforcer.cpu, memory: n.enforcer.memory }, span_12: { cpu: n.enforcer.cpu, memory: n.enforcer.memory }, span_60: { cpu: n.enforcer.cpu, memory: n.enforcer.memory } } });
@@ -206,7 +222,8 @@ export function createFixture(options = {}) {
     ['GET', '/v1/policy/rule/:id', (c) => ({ rule: find(state.rules.find((r) => r.id === Number(c.id)), 'rule') })],
     ['PATCH', '/v1/policy/rule/:id', (c) => { Object.assign(find(state.rules.find((r) => r.id === Number(c.id)), 'rule'), c.body.config, { last_modified_timestamp: now() }); change('policy', c.id); return {}; }],
     ['DELETE', '/v1/policy/rule/:id', (c) => { editRules({ delete: [Number(c.id)] }); return {}; }],
-    ['GET', '/v1/conversation', () => conversations()],
+    ['GET', '/v1/conversation', (c) => { const all = conversations(); if (c.params.get('verbose') !== 'true') return all; const end = new Map(all.endpoints.map((e) => [e.id, e])); return { ...all, conversations: all.conversations.map((x) => ({ ...x, from: end.get(x.from), to: end.get(x.to) })) }; }],
+    ['GET', '/v1/log/histogram', (c) => histogram(c.params)],
     ['GET', '/v1/conversation/:from/:to', (c) => ({ conversation: { entries: state.conversations.filter((x) => x.from === c.from && x.to === c.to).map((x) => ({ bytes: x.bytes, sessions: x.sessions, port: x.port, mapped_port: x.port, application: x.application, policy_action: x.action, policy_id: x.policy_id, client_ip: x.client_ip, server_ip: x.server_ip, fqdn: x.fqdn ?? '', last_seen_at: new Date(x.last * 1000).toISOString(), process: '', mechanism: x.action === 'deny' ? 'cgroup-sock' : '', severity: '', xff: false, to_sidecar: false })) } })],
     ['GET', '/v1/log/security', (c) => ({ threats: query(state.logs.threat, c.params), incidents: query(state.logs.incident, c.params), violations: query(state.logs.violation, c.params) })],
     ...[['incident', 'incidents', 'incident'], ['violation', 'violations', 'violation'], ['threat', 'threats', 'threat'], ['audit', 'audits', 'audit'], ['event', 'events', 'event'], ['activity', 'events', 'event']].map(([path, key, log]) => ['GET', `/v1/log/${path}`, (c) => ({ [key]: query(state.logs[log], c.params) })]),

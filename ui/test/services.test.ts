@@ -7,7 +7,8 @@ import { type HistoryPage, levelFilter, mergePages } from '../src/services/histo
 import { buildUrl, segment } from '../src/services/http';
 import { changeKind, isResync, throttle } from '../src/services/live';
 import { processTree } from '../src/services/tree';
-import { hourBars, topGroups } from '../src/services/trend';
+import { plainEnds } from '../src/services/queries';
+import { dayTotals, hourBars, topGroups } from '../src/services/trend';
 import type { ChangeKind, Conversation, Endpoint, Entry, NetworkRule, Process } from '../src/services/types';
 import { recordVerdict, verdictOf } from '../src/services/verdict';
 import { nodeNumbers } from '../src/views/nodes/counters';
@@ -96,10 +97,16 @@ describe('numbers and words', () => {
   it('reads verdicts whatever they are called', () => expect(['deny', 'block', 'violate', 'alert', 'learn', 'allow', '', undefined].map(verdictOf)).toEqual(['deny', 'deny', 'violate', 'violate', 'learn', 'allow', 'allow', 'allow']));
   it('takes the verdict from either field', () => expect([recordVerdict(entry(1, { policy_action: 'deny' })), recordVerdict(entry(1, { action: 'violate' })), recordVerdict(entry(1))]).toEqual(['deny', 'violate', undefined]));
   it('counts a day by the hour', () => {
-    const bars = hourBars([entry(24 * 3600, { action: 'deny', count: 3 }), entry(23 * 3600 + 1, { action: 'violate' }), entry(0, { action: 'deny' })], 24 * 3600 + 60);
+    const hours = [{ at: 24 * 3600, deny: 3, violate: 0, all: 5 }, { at: 23 * 3600, deny: 0, violate: 1, all: 1 }, { at: 0, deny: 9, violate: 9, all: 18 }];
+    const bars = hourBars(hours, 24 * 3600 + 60);
     expect(bars).toHaveLength(24);
-    expect(bars.map((b) => (b.values.deny ?? 0) + (b.values.violate ?? 0)).slice(-2)).toEqual([1, 3]);
+    expect(bars.slice(-2).map((b) => b.values)).toEqual([{ deny: 0, violate: 1, other: 0 }, { deny: 3, violate: 0, other: 2 }]);
     expect(bars.slice(0, 22).every((b) => b.values.deny === 0)).toBe(true);
+    expect(dayTotals(hours)).toEqual({ deny: 12, violate: 10 });
+  });
+  it('takes the ends of a conversation in either form', () => {
+    const rest = { bytes: 1, sessions: 1, policy_action: 'allow' };
+    expect(plainEnds({ from: 'a', to: { id: 'b' }, ...rest })).toEqual({ from: 'a', to: 'b', ...rest });
   });
   it('ranks groups', () => expect(topGroups([entry(1, { group: 'a', action: 'deny' }), entry(2, { group: 'b', count: 5 }), entry(3)], 5)).toEqual([{ group: 'b', deny: 0, total: 5 }, { group: 'a', deny: 1, total: 1 }]));
   it('adds up what was lost', () => expect(nodeNumbers({ events_dropped: 2, critical_dropped: 1, failed_open: 3, execs_denied: 4, killed_at_exec: 1 })).toMatchObject({ lost: 6, denied: 5 }));

@@ -12,7 +12,9 @@ use std::{
 
 /// Milliseconds since 1970, from the system's clock.
 pub(crate) fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     Timestamp::from_ms(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
@@ -43,7 +45,10 @@ impl Outbox {
         workload: Option<WorkloadRef>,
         body: LogBody,
     ) -> bool {
-        self.append(self.stamp(at, level, name, message, workload, body), Priority::Record)
+        self.append(
+            self.stamp(at, level, name, message, workload, body),
+            Priority::Record,
+        )
     }
 
     /// Something about the agent itself.
@@ -58,12 +63,16 @@ impl Outbox {
 
     fn own(&self, level: LogLevel, name: &str, message: String) -> LogRecord {
         let category = "Agent".to_owned();
-        let body = LogBody::Event(Activity { category, ..Activity::default() });
+        let body = LogBody::Event(Activity {
+            category,
+            ..Activity::default()
+        });
         self.stamp(now(), level, name, message, None, body)
     }
 
     fn append(&self, record: LogRecord, priority: Priority) -> bool {
-        self.spool.append(&Report::Record(Box::new(record)), priority)
+        self.spool
+            .append(&Report::Record(Box::new(record)), priority)
     }
 
     fn stamp(

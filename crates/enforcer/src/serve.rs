@@ -17,8 +17,7 @@ use crate::{
 };
 use rampart_cluster::{Change, Discovery};
 use rampart_model::{
-    LogLevel, Node, PolicySnapshot, Query, Reply, Report, Tier,
-    link::ProbeSummary,
+    LogLevel, Node, PolicySnapshot, Query, Reply, Report, Tier, link::ProbeSummary,
     node::Capability,
 };
 use rampart_probe::{Capabilities, Event, FirstExec, Judge, Probe, procfs};
@@ -63,7 +62,8 @@ pub struct World {
     pub inventory: Arc<dyn Inventory>,
     pub changes: mpsc::Receiver<Change>,
     #[allow(clippy::type_complexity)]
-    pub start: Box<dyn FnOnce(Arc<dyn Judge>, Sink) -> Result<Started, rampart_probe::Error> + Send>,
+    pub start:
+        Box<dyn FnOnce(Arc<dyn Judge>, Sink) -> Result<Started, rampart_probe::Error> + Send>,
 }
 
 impl World {
@@ -77,7 +77,10 @@ impl World {
             changes,
             start: Box::new(move |judge, sink| {
                 let probe = Probe::start(probe, judge, sink)?;
-                Ok(Started { kernel: Arc::new(probe.control()), guard: Box::new(probe) })
+                Ok(Started {
+                    kernel: Arc::new(probe.control()),
+                    guard: Box::new(probe),
+                })
             }),
         })
     }
@@ -121,7 +124,7 @@ impl Handle {
                 Reply::ProbeSummary(ProbeSummary {
                     containers: count(self.parts.runtime.members().len()),
                     processes: count(processes),
-                    policy_revision: self.parts.registry.engine().snapshot().revision,
+                    policy_revision: self.parts.registry.applied_revision(),
                 })
             }
         }
@@ -155,14 +158,21 @@ impl Enforcer {
                 .recursive(true)
                 .mode(0o700)
                 .create(folder)
-                .map_err(|source| EnforcerError::Data { path: folder.clone(), source })?;
+                .map_err(|source| EnforcerError::Data {
+                    path: folder.clone(),
+                    source,
+                })?;
         }
         let out = Outbox {
             spool: Arc::new(open_spool(&config)),
             node: config.node.id.clone(),
             node_name: config.node.name.clone(),
         };
-        let runtime = Arc::new(Runtime::new(out, TableLimits::default(), host_mount_namespaces()));
+        let runtime = Arc::new(Runtime::new(
+            out,
+            TableLimits::default(),
+            host_mount_namespaces(),
+        ));
         let registry = Arc::new(Registry::new(
             runtime.clone(),
             world.inventory.clone(),
@@ -172,19 +182,43 @@ impl Enforcer {
         let network = Arc::new(Network::new(runtime.clone(), registry.clone()));
         let stats = Arc::new(Stats::new(runtime.clone(), registry.clone()));
         let cache = PolicyCache::new(&config.data);
-        let parts = Parts { runtime, registry, network, stats };
-        Ok(Self { config, uplink, world, cache, parts })
+        let parts = Parts {
+            runtime,
+            registry,
+            network,
+            stats,
+        };
+        Ok(Self {
+            config,
+            uplink,
+            world,
+            cache,
+            parts,
+        })
     }
 
     pub fn handle(&self) -> Handle {
-        Handle { parts: self.parts.clone() }
+        Handle {
+            parts: self.parts.clone(),
+        }
     }
 
     /// Runs until cancelled; then detaches everything and sends what is left.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), EnforcerError> {
-        let Self { config, uplink, world, cache, parts } = self;
+        let Self {
+            config,
+            uplink,
+            world,
+            cache,
+            parts,
+        } = self;
         load_policy(&cache, &parts);
-        let World { capabilities, changes, start, .. } = world;
+        let World {
+            capabilities,
+            changes,
+            start,
+            ..
+        } = world;
         let queues = Queues::new();
         let (guard, node) = start_kernel(&parts, &config.node, capabilities, start, queues.sink());
         // Events wait in the queues until the kernel can be answered.
@@ -223,7 +257,10 @@ async fn stop(parts: Parts, guard: Option<Box<dyn Any + Send>>, threads: Vec<Joi
         threads.into_iter().for_each(join);
         parts.runtime.finish();
         parts.network.finish();
-        parts.runtime.out().activity(LogLevel::Info, "Agent.Stop", "enforcer stopped".to_owned());
+        parts
+            .runtime
+            .out()
+            .activity(LogLevel::Info, "Agent.Stop", "enforcer stopped".to_owned());
     });
     if let Err(error) = stopped.await {
         tracing::error!(%error, "the enforcer ended badly");
@@ -234,7 +271,10 @@ fn open_spool(config: &Config) -> Spool {
     match Spool::open(&config.data.join("spool"), config.spool) {
         Ok(spool) => spool,
         Err(error) => {
-            tracing::error!(error = with_causes(&error), "records are kept in memory only");
+            tracing::error!(
+                error = with_causes(&error),
+                "records are kept in memory only"
+            );
             Spool::in_memory(config.spool)
         }
     }
@@ -256,11 +296,17 @@ fn load_policy(cache: &PolicyCache, parts: &Parts) {
         Ok(None) => return,
         Err(error) => {
             let text = with_causes(&error);
-            parts.runtime.out().activity(LogLevel::Error, "Agent.Policy.Damaged", text);
+            parts
+                .runtime
+                .out()
+                .activity(LogLevel::Error, "Agent.Policy.Damaged", text);
             return;
         }
     };
-    tracing::info!(revision = snapshot.revision, "starting from the kept policy");
+    tracing::info!(
+        revision = snapshot.revision,
+        "starting from the kept policy"
+    );
     parts.registry.set_policy(snapshot);
 }
 
@@ -284,7 +330,11 @@ fn start_kernel(
             let text = format!("enforcer started, tier {}", node.tier);
             out.activity(LogLevel::Info, "Agent.Start", text);
             for reason in &capabilities.reasons {
-                out.activity(LogLevel::Warning, "Agent.Enforcement.Degraded", reason.clone());
+                out.activity(
+                    LogLevel::Warning,
+                    "Agent.Enforcement.Degraded",
+                    reason.clone(),
+                );
             }
             (Some(started.guard), node)
         }
@@ -324,7 +374,10 @@ async fn seed(parts: &Parts) {
 fn introduction(parts: &Parts, node: Node) -> crate::link::Introduction {
     let registry = parts.registry.clone();
     Arc::new(move || {
-        let node = Node { last_seen: now(), ..node.clone() };
+        let node = Node {
+            last_seen: now(),
+            ..node.clone()
+        };
         let mut reports = vec![Report::Node(Box::new(node))];
         reports.extend(registry.introduction());
         reports
@@ -345,8 +398,11 @@ async fn follow_policy(parts: Parts, uplink: Arc<dyn Uplink>, cache: PolicyCache
     loop {
         let snapshot: Arc<PolicySnapshot> = policy.borrow_and_update().clone();
         if snapshot.revision != 0 {
-            let (registry, out, cache) =
-                (parts.registry.clone(), parts.runtime.out().clone(), cache.clone());
+            let (registry, out, cache) = (
+                parts.registry.clone(),
+                parts.runtime.out().clone(),
+                cache.clone(),
+            );
             let done = tokio::task::spawn_blocking(move || {
                 registry.set_policy(snapshot.clone());
                 if let Err(error) = cache.persist(&snapshot) {
@@ -364,8 +420,11 @@ async fn follow_policy(parts: Parts, uplink: Arc<dyn Uplink>, cache: PolicyCache
 }
 
 fn spawn_timers(tasks: &mut JoinSet<()>, parts: &Parts, config: &Config, latest: Arc<Latest>) {
-    let (network, runtime, registry) =
-        (parts.network.clone(), parts.runtime.clone(), parts.registry.clone());
+    let (network, runtime, registry) = (
+        parts.network.clone(),
+        parts.runtime.clone(),
+        parts.registry.clone(),
+    );
     let spool = runtime.out().spool.clone();
     every(tasks, SYNC_INTERVAL, move || spool.sync());
     let flows = network.clone();
@@ -378,7 +437,9 @@ fn spawn_timers(tasks: &mut JoinSet<()>, parts: &Parts, config: &Config, latest:
     every(tasks, SWEEP_INTERVAL, move || runtime.sweep());
     every(tasks, RECONCILE_INTERVAL, move || registry.reconcile());
     let stats = parts.stats.clone();
-    every(tasks, config.stats_interval, move || latest.put(Report::Stats(stats.round())));
+    every(tasks, config.stats_interval, move || {
+        latest.put(Report::Stats(stats.round()))
+    });
 }
 
 fn every(tasks: &mut JoinSet<()>, period: Duration, work: impl Fn() + Send + Sync + 'static) {
@@ -413,8 +474,11 @@ impl Queues {
     }
 
     fn sink(&self) -> Sink {
-        let (events, first, overflowed) =
-            (self.events.0.clone(), self.first.0.clone(), self.overflowed.clone());
+        let (events, first, overflowed) = (
+            self.events.0.clone(),
+            self.first.0.clone(),
+            self.overflowed.clone(),
+        );
         Box::new(move |event| match event {
             Event::FirstExec(exec) => {
                 if let Err(TrySendError::Full(_)) = first.try_send(exec) {
@@ -431,11 +495,20 @@ impl Queues {
         let (events, first, overflowed) = (self.events.1, self.first.1, self.overflowed);
         let (a, b) = (parts.clone(), parts.clone());
         let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
-            thread::Builder::new().name(name.to_owned()).spawn(work).map_err(EnforcerError::Thread)
+            thread::Builder::new()
+                .name(name.to_owned())
+                .spawn(work)
+                .map_err(EnforcerError::Thread)
         };
         Ok(vec![
-            spawn("enforcer-events", Box::new(move || work_events(&a, &events)))?,
-            spawn("enforcer-first", Box::new(move || work_first(&b, &first, &overflowed)))?,
+            spawn(
+                "enforcer-events",
+                Box::new(move || work_events(&a, &events)),
+            )?,
+            spawn(
+                "enforcer-first",
+                Box::new(move || work_first(&b, &first, &overflowed)),
+            )?,
         ])
     }
 }

@@ -40,14 +40,22 @@ impl Stats {
             overflowed: 0,
             latest: NodeStats::default(),
         };
-        Self { runtime, registry, before: Mutex::new(before) }
+        Self {
+            runtime,
+            registry,
+            before: Mutex::new(before),
+        }
     }
 
     /// Reads everything anew, and tells of losses since the last round.
     pub(crate) fn round(&self) -> NodeStats {
         let mut before = self.before.lock().unwrap_or_else(PoisonError::into_inner);
         let (processes, _, overflowed) = self.runtime.counts();
-        let counters = self.runtime.kernel().map(|k| k.counters()).unwrap_or_default();
+        let counters = self
+            .runtime
+            .kernel()
+            .map(|k| k.counters())
+            .unwrap_or_default();
         tell_losses(self.runtime.out(), &before.counters, &counters);
         tell_overflow(self.runtime.out(), before.overflowed, overflowed);
         let (at, ticks) = (Instant::now(), cpu_ticks());
@@ -69,19 +77,34 @@ impl Stats {
     }
 
     pub(crate) fn latest(&self) -> NodeStats {
-        self.before.lock().unwrap_or_else(PoisonError::into_inner).latest.clone()
+        self.before
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .latest
+            .clone()
     }
 
     fn named(&self, counters: &BTreeMap<Counter, u64>, overflowed: u64) -> BTreeMap<String, u64> {
-        let mut named: BTreeMap<String, u64> =
-            counters.iter().map(|(counter, n)| (counter.name().to_owned(), *n)).collect();
+        let mut named: BTreeMap<String, u64> = counters
+            .iter()
+            .map(|(counter, n)| (counter.name().to_owned(), *n))
+            .collect();
         let latency = &self.registry.latency;
         named.extend([
-            (Counter::Spooled.name().to_owned(), self.runtime.out().spool.waiting()),
+            (
+                Counter::Spooled.name().to_owned(),
+                self.runtime.out().spool.waiting(),
+            ),
             ("processes_untracked".to_owned(), overflowed),
             ("start_to_enforced_count".to_owned(), latency.count()),
-            ("start_to_enforced_p50_us".to_owned(), latency.quantile_us(50)),
-            ("start_to_enforced_p99_us".to_owned(), latency.quantile_us(99)),
+            (
+                "start_to_enforced_p50_us".to_owned(),
+                latency.quantile_us(50),
+            ),
+            (
+                "start_to_enforced_p99_us".to_owned(),
+                latency.quantile_us(99),
+            ),
             ("start_to_enforced_max_us".to_owned(), latency.max_us()),
         ]);
         named
@@ -90,9 +113,24 @@ impl Stats {
 
 /// Counters whose growth means that something was not seen or not stopped.
 const LOSSES: &[(Counter, LogLevel, &str, &str)] = &[
-    (Counter::EventsDropped, LogLevel::Warning, "Agent.Events.Dropped", "kernel events were lost because the ring was full"),
-    (Counter::CriticalDropped, LogLevel::Critical, "Agent.Events.Dropped", "critical kernel events were lost because the reserved ring was full"),
-    (Counter::FailedOpen, LogLevel::Critical, "Agent.Enforcement.Late", "permission questions were answered by the fail mode"),
+    (
+        Counter::EventsDropped,
+        LogLevel::Warning,
+        "Agent.Events.Dropped",
+        "kernel events were lost because the ring was full",
+    ),
+    (
+        Counter::CriticalDropped,
+        LogLevel::Critical,
+        "Agent.Events.Dropped",
+        "critical kernel events were lost because the reserved ring was full",
+    ),
+    (
+        Counter::FailedOpen,
+        LogLevel::Critical,
+        "Agent.Enforcement.Late",
+        "permission questions were answered by the fail mode",
+    ),
 ];
 
 fn tell_losses(out: &Outbox, before: &BTreeMap<Counter, u64>, after: &BTreeMap<Counter, u64>) {
@@ -105,14 +143,21 @@ fn tell_losses(out: &Outbox, before: &BTreeMap<Counter, u64>, after: &BTreeMap<C
     }
     let lost = out.spool.take_lost();
     if !lost.is_nothing() {
-        let level = if lost.records > 0 { LogLevel::Critical } else { LogLevel::Warning };
+        let level = if lost.records > 0 {
+            LogLevel::Critical
+        } else {
+            LogLevel::Warning
+        };
         out.alarm(level, "Agent.Spool.Overflow", lost.describe());
     }
 }
 
 fn tell_overflow(out: &Outbox, before: u64, after: u64) {
     if after > before {
-        let text = format!("{} processes are not in the process table because it is full", after - before);
+        let text = format!(
+            "{} processes are not in the process table because it is full",
+            after - before
+        );
         out.alarm(LogLevel::Warning, "Agent.Processes.Untracked", text);
     }
 }
@@ -121,7 +166,13 @@ fn tell_overflow(out: &Outbox, before: u64, after: u64) {
 fn cpu_ticks() -> u64 {
     let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
-    let ticks = |n| fields.split(' ').nth(n).and_then(|f| f.parse::<u64>().ok()).unwrap_or(0);
+    let ticks = |n| {
+        fields
+            .split(' ')
+            .nth(n)
+            .and_then(|f| f.parse::<u64>().ok())
+            .unwrap_or(0)
+    };
     ticks(11) + ticks(12)
 }
 

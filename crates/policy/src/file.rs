@@ -39,11 +39,17 @@ const fn tree(filter: &'static str) -> Watched {
 }
 
 const fn guarded(filter: &'static str) -> Watched {
-    Watched { guarded: true, ..plain(filter) }
+    Watched {
+        guarded: true,
+        ..plain(filter)
+    }
 }
 
 const fn packages(filter: &'static str) -> Watched {
-    Watched { packages: true, ..guarded(filter) }
+    Watched {
+        packages: true,
+        ..guarded(filter)
+    }
 }
 
 /// What NeuVector watches in every container and on every host.
@@ -166,7 +172,10 @@ fn monitored(rule: &FileRule, mode: Mode, ask: &FileAsk<'_>) -> Verdict {
 }
 
 fn predefined(mode: Mode, ask: &FileAsk<'_>) -> FileVerdict {
-    let Some(watched) = WATCHED.iter().find(|w| covers(w.filter, w.recursive, ask.path)) else {
+    let Some(watched) = WATCHED
+        .iter()
+        .find(|w| covers(w.filter, w.recursive, ask.path))
+    else {
         return FileVerdict::none();
     };
     let verdict = match (ask.write, watched.guarded, mode) {

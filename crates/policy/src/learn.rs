@@ -2,11 +2,11 @@
 //! nothing the second time. Every list is bounded, so a workload that makes up names cannot fill
 //! the store.
 
+use crate::file::WATCHED;
 use crate::{
     application,
     process::{self, ProcessAsk},
 };
-use crate::file::WATCHED;
 use rampart_model::{
     Action, ConfigSource, FileBehavior, FileRule, GroupName, NetworkRule, PortRange,
     ProcessProfile, ProcessRule, Protocol, RuleId, Timestamp,
@@ -54,27 +54,24 @@ pub fn process(
         updated_at: now,
         ..ProcessRule::default()
     };
-    if is_full(profile, &rule) || process::validate(&rule).is_err() {
+    if !has_room(profile, name, path) || process::validate(&rule).is_err() {
         return Learned::Full;
     }
     profile.rules.push(rule);
     Learned::Added
 }
 
-fn is_full(profile: &ProcessProfile, rule: &ProcessRule) -> bool {
-    let learned = profile
-        .rules
-        .iter()
-        .filter(|r| r.source == ConfigSource::Learned)
-        .count();
+/// Whether a profile takes one more learned rule for this process.
+pub fn has_room(profile: &ProcessProfile, name: &str, path: &str) -> bool {
+    let learned = |rule: &&ProcessRule| rule.source == ConfigSource::Learned;
     let bytes: usize = profile
         .rules
         .iter()
         .map(|r| r.name.len() + r.path.len())
         .sum();
-    learned >= MAX_PROCESS_RULES
-        || bytes + rule.name.len() + rule.path.len() > MAX_PROFILE_BYTES
-        || rule.path.len() > MAX_PATH_BYTES
+    profile.rules.iter().filter(learned).count() < MAX_PROCESS_RULES
+        && bytes + name.len() + path.len() <= MAX_PROFILE_BYTES
+        && path.len() <= MAX_PATH_BYTES
 }
 
 /// Whether a rule of the profile covers a process already.
@@ -98,7 +95,12 @@ pub fn file(
     application: &str,
     now: Timestamp,
 ) -> Learned {
-    let place = rules.iter().position(|r| r.filter == filter && r.behavior == behavior);
+    if application.is_empty() || application.len() > 4096 {
+        return Learned::Full;
+    }
+    let place = rules
+        .iter()
+        .position(|r| r.filter == filter && r.behavior == behavior);
     let guarded = || WATCHED.iter().find(|w| w.guarded && w.filter == filter);
     let place = match (place, guarded()) {
         (Some(place), _) => place,
@@ -117,14 +119,13 @@ pub fn file(
         // The rule was deleted meanwhile; there is nothing to add to.
         _ => return Learned::Known,
     };
-    let Some(rule) = rules.get_mut(place) else { return Learned::Known };
+    let Some(rule) = rules.get_mut(place) else {
+        return Learned::Known;
+    };
     if rule.applications.iter().any(|known| known == application) {
         return Learned::Known;
     }
-    if rule.applications.len() >= MAX_APPLICATIONS
-        || application.is_empty()
-        || application.len() > 4096
-    {
+    if rule.applications.len() >= MAX_APPLICATIONS {
         return Learned::Full;
     }
     rule.applications.push(application.to_owned());
@@ -265,7 +266,7 @@ mod tests {
 
     #[test]
     fn applications_of_files_are_learned() {
-        let mut rules = [FileRule {
+        let mut rules = vec![FileRule {
             filter: "/secret".into(),
             behavior: FileBehavior::BlockAccess,
             ..FileRule::default()
@@ -284,6 +285,32 @@ mod tests {
             Learned::Known
         );
         assert_eq!(rules[0].applications, ["/bin/app"]);
+    }
+
+    #[test]
+    fn what_may_change_guarded_files_is_learned() {
+        let mut rules = Vec::new();
+        let watch = FileBehavior::MonitorChange;
+        let mut learn = |filter: &str, application: &str| {
+            let learnt = file(&mut rules, filter, watch, application, NOW);
+            (learnt, rules.len())
+        };
+        assert_eq!(learn("/etc/passwd", ""), (Learned::Full, 0));
+        assert_eq!(
+            learn("/etc/passwd", "/usr/sbin/useradd"),
+            (Learned::Added, 1)
+        );
+        assert_eq!(
+            learn("/etc/passwd", "/usr/sbin/usermod"),
+            (Learned::Added, 1)
+        );
+        assert_eq!(
+            learn("/etc/passwd", "/usr/sbin/useradd"),
+            (Learned::Known, 1)
+        );
+        assert_eq!(learn("/srv/own", "/bin/app"), (Learned::Known, 1));
+        assert_eq!(rules[0].source, ConfigSource::Learned);
+        assert_eq!(rules[0].applications.len(), 2);
     }
 
     #[test]

@@ -180,6 +180,10 @@ pub fn judge(
             Reason::Suspicious,
         );
     }
+    if ask.memfd {
+        // Without a file there is nothing a profile could name, so it is never learned.
+        return ProcessVerdict::by_default(reserved::DRIFT, violation(mode), Reason::Drift);
+    }
     match baseline {
         Baseline::Basic => {
             ProcessVerdict::by_default(reserved::NOT_LISTED, unlisted(mode), Reason::NotListed)

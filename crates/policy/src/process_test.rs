@@ -277,6 +277,23 @@ fn zero_drift_asks_for_the_family() {
 }
 
 #[test]
+fn what_has_no_file_is_never_learned() {
+    let memfd = ProcessAsk {
+        memfd: true,
+        ..ask("/memfd:x (deleted)")
+    };
+    let judge = |mode, baseline| {
+        let got = judge(&[], mode, baseline, &memfd);
+        (got.verdict, got.reason)
+    };
+    for baseline in [Basic, ZeroDrift] {
+        assert_eq!(judge(Discover, baseline), (Violate, Reason::Drift));
+        assert_eq!(judge(Monitor, baseline), (Violate, Reason::Drift));
+        assert_eq!(judge(Protect, baseline), (Deny, Reason::Drift));
+    }
+}
+
+#[test]
 fn rules_are_validated() {
     for good in ["nginx -", "* *", "cron/* *", "x /usr/*/x"] {
         assert_eq!(validate(&rule(good)), Ok(()), "{good}");

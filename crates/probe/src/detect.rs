@@ -1,6 +1,10 @@
 //! What this node can do, found by trying.
 
-use crate::{fanotify, kernel, procfs};
+use crate::{
+    Error, fanotify,
+    kernel::{self, Refused},
+    procfs, verifier,
+};
 use rampart_model::{Mechanism, Tier, node::Capability};
 use std::{
     ffi::CStr,
@@ -32,12 +36,30 @@ struct Trials {
     skb: Tried,
     fanotify: Tried,
     lsm: Tried,
+    /// The programs of this build themselves: what is left out, or why nothing loads.
+    programs: Result<Refused, String>,
     cgroup2: Option<PathBuf>,
 }
 
+/// What is lost with a program that a kernel does not take.
+const DUTIES: &[(&str, &str)] = &[
+    ("on_capable", "setuid"),
+    ("on_capable_exit", "setuid"),
+    ("on_cgroup_mkdir", "short-container"),
+    ("on_cgroup_rmdir", "short-container"),
+    ("on_sock_state", "tcp-event"),
+    ("on_sock_create", "socket-label"),
+    ("on_connect4", "connect"),
+    ("on_connect6", "connect"),
+    ("on_sendmsg4", "connect"),
+    ("on_sendmsg6", "connect"),
+    ("on_ingress", "packet"),
+    ("on_egress", "packet"),
+];
+
 /// Tries every mechanism; never panics, leaves nothing behind.
 pub fn detect() -> Capabilities {
-    kernel::quiet();
+    verifier::quiet();
     let trials = Trials {
         tracing: btf().and_then(|()| {
             attempt(
@@ -60,6 +82,7 @@ pub fn detect() -> Capabilities {
                 Some((c"file_open", libbpf_sys::BPF_LSM_MAC)),
             )
         }),
+        programs: try_programs(),
         cgroup2: procfs::cgroup2_mount(),
     };
     trials.conclude()
@@ -68,7 +91,7 @@ pub fn detect() -> Capabilities {
 impl Trials {
     fn conclude(self) -> Capabilities {
         let built = kernel::has_programs();
-        let sees = built && self.tracing.is_ok();
+        let sees = built && self.tracing.is_ok() && self.programs.is_ok();
         let tier = match (sees, self.fanotify.is_ok()) {
             (false, _) => Tier::None,
             (true, false) => Tier::Detect,
@@ -76,12 +99,45 @@ impl Trials {
         };
         Capabilities {
             tier,
-            capabilities: self.capabilities(sees),
+            capabilities: self.weakened(self.capabilities(sees)),
             reasons: self.reasons(built),
             lsm: self.lsm.is_ok(),
             cgroup2: self.cgroup2,
             kernel: release(),
         }
+    }
+
+    /// With what each refused program costs.
+    fn weakened(&self, mut capabilities: Vec<Capability>) -> Vec<Capability> {
+        for (duty, note) in self.losses() {
+            let Some(found) = capabilities.iter_mut().find(|c| c.name == duty) else {
+                capabilities.push(Capability {
+                    name: duty.to_owned(),
+                    mechanism: None,
+                    strength: "none".to_owned(),
+                    note,
+                });
+                continue;
+            };
+            // Ids are also compared at a process's next fork, exec and exit.
+            if duty != "setuid" {
+                found.mechanism = None;
+                "none".clone_into(&mut found.strength);
+            }
+            found.note = note;
+        }
+        capabilities
+    }
+
+    fn losses(&self) -> Vec<(&str, String)> {
+        let refused = self.programs.iter().flatten();
+        refused
+            .map(|(program, why)| {
+                let duty = DUTIES.iter().find(|(name, _)| name == program);
+                let note = format!("the kernel refuses {program}: {why}");
+                (duty.map_or(program.as_str(), |(_, duty)| duty), note)
+            })
+            .collect()
     }
 
     fn capabilities(&self, sees: bool) -> Vec<Capability> {
@@ -168,11 +224,27 @@ impl Trials {
                 reasons.push(format!("{what}: {why}"));
             }
         }
+        match &self.programs {
+            // Said above already.
+            Err(_) if self.tracing.is_err() || !built => {}
+            Err(why) => reasons.push(format!("kernel events: {why}")),
+            Ok(_) => {
+                let losses = self.losses();
+                reasons.extend(losses.iter().map(|(duty, why)| format!("{duty}: {why}")));
+            }
+        }
         if self.cgroup2.is_none() {
             reasons.push("no cgroup v2 mount: mount -t cgroup2 none /sys/fs/cgroup/unified".into());
         }
         reasons
     }
+}
+
+fn try_programs() -> Result<Refused, String> {
+    kernel::try_load().map_err(|error| match &error {
+        Error::Kernel { source, .. } => format!("{error}: {source}"),
+        _ => error.to_string(),
+    })
 }
 
 fn btf() -> Tried {

@@ -18,6 +18,14 @@ pub enum Error {
         #[source]
         source: libbpf_rs::Error,
     },
+    #[error("the kernel refused program {program}: {log}")]
+    Refused {
+        program: String,
+        /// The verifier's last lines; empty when it was not reached.
+        log: String,
+        #[source]
+        source: libbpf_rs::Error,
+    },
     #[error("{step} failed")]
     System {
         step: &'static str,

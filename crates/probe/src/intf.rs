@@ -9,6 +9,9 @@ use std::mem::size_of;
 /// The type must be `repr(C)`, hold integers and arrays of them only, and have no padding.
 pub(crate) unsafe trait Pod: Copy {}
 
+// SAFETY: four bytes, every value of which is valid.
+unsafe impl Pod for u32 {}
+
 /// Reads a value from the front of `bytes`.
 pub(crate) fn read<T: Pod>(bytes: &[u8]) -> Option<T> {
     if bytes.len() < size_of::<T>() {

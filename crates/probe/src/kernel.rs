@@ -3,12 +3,14 @@
 use crate::{
     Config, Error,
     intf::{self, ConfigValue, Pod},
-    procfs,
+    procfs, verifier,
 };
 use libbpf_rs::{
     Link, MapCore, MapFlags, MapHandle, Object, ObjectBuilder, OpenObject, ProgramType,
+    btf::{Btf, types},
 };
 use std::{
+    collections::BTreeMap,
     fs::{self, File},
     io,
     os::{
@@ -23,8 +25,12 @@ static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/rampart.bpf.o")
 /// Inode of the first pid namespace (`PROC_PID_INIT_INO`), a constant of the kernel.
 const HOST_PID_NS: u32 = 0xeffffffc;
 
-/// Programs a kernel may lack without anything else suffering.
-const OPTIONAL: &[&str] = &["on_capable"];
+/// Programs without which nothing else means anything. Any other that a kernel lacks or refuses
+/// is left out, and [`crate::detect`] says what that costs.
+const ESSENTIAL: &[&str] = &["on_fork", "on_exec", "on_exit", "on_cgroup_attach"];
+
+/// Programs that are left out, each with the reason.
+pub(crate) type Refused = BTreeMap<String, String>;
 
 #[derive(Debug)]
 pub(crate) struct Maps {
@@ -33,6 +39,7 @@ pub(crate) struct Maps {
     pub(crate) config: MapHandle,
     pub(crate) labels: MapHandle,
     pub(crate) task_state: MapHandle,
+    pub(crate) members: MapHandle,
     pub(crate) policies: MapHandle,
     pub(crate) exec_verdicts: MapHandle,
     pub(crate) ports: MapHandle,
@@ -66,13 +73,13 @@ pub(crate) fn load(config: &Config) -> Result<Loaded, Error> {
         .clone()
         .or_else(procfs::cgroup2_mount)
         .ok_or(Error::NoCgroup2)?;
-    quiet();
-    let object = open(config)?
-        .load()
-        .map_err(Error::kernel("to load the programs"))?;
+    let (object, mut refused) = load_object(config)?;
     let maps = Maps::of(&object)?;
     maps.set_config(config)?;
-    let links = attach(&object, &cgroup2)?;
+    let links = attach(&object, &cgroup2, &mut refused)?;
+    for (program, reason) in &refused {
+        tracing::warn!(program, reason, "a kernel program is left out");
+    }
     let programs = object
         .progs()
         .filter(|p| p.autoload())
@@ -97,18 +104,49 @@ pub(crate) fn has_programs() -> bool {
     !OBJECT.is_empty()
 }
 
-/// libbpf's own messages go to the log, not to standard error.
-pub(crate) fn quiet() {
-    libbpf_rs::set_print(Some((
-        libbpf_rs::PrintLevel::Debug,
-        |level, text| match level {
-            libbpf_rs::PrintLevel::Warn => tracing::debug!(target: "libbpf", "{}", text.trim_end()),
-            _ => tracing::trace!(target: "libbpf", "{}", text.trim_end()),
-        },
-    )));
+/// Loads what this kernel takes without attaching it; returns what it does not take.
+pub(crate) fn try_load() -> Result<Refused, Error> {
+    if !has_programs() {
+        return Err(Error::NoPrograms);
+    }
+    const PAGE: u32 = 4096;
+    let small = Config {
+        ring_bytes: 2 * PAGE,
+        critical_ring_bytes: 2 * PAGE,
+        max_flows: 1024,
+        ..Config::default()
+    };
+    load_object(&small).map(|(_, refused)| refused)
 }
 
-fn open(config: &Config) -> Result<OpenObject, Error> {
+/// Loading ends at the first program that is refused, so it is repeated without that one.
+fn load_object(config: &Config) -> Result<(Object, Refused), Error> {
+    let mut refused = Refused::new();
+    loop {
+        let object = open(config, &mut refused)?;
+        let (loaded, refusal) = verifier::listen(|| object.load());
+        let source = match loaded {
+            Ok(object) => return Ok((object, refused)),
+            Err(source) => source,
+        };
+        let Some(program) = refusal.program.clone() else {
+            return Err(Error::kernel("to load the programs")(source));
+        };
+        let reason = refusal.reason().unwrap_or("no reason given").to_owned();
+        tracing::debug!(program, log = refusal.detail(), "refused by the verifier");
+        if ESSENTIAL.contains(&program.as_str()) || refused.contains_key(&program) {
+            let log = refusal.detail();
+            return Err(Error::Refused {
+                program,
+                log,
+                source,
+            });
+        }
+        refused.insert(program, reason);
+    }
+}
+
+fn open(config: &Config, refused: &mut Refused) -> Result<OpenObject, Error> {
     let mut object = ObjectBuilder::default()
         .open_memory(OBJECT)
         .map_err(Error::kernel("to open the programs"))?;
@@ -123,27 +161,38 @@ fn open(config: &Config) -> Result<OpenObject, Error> {
         map.set_max_entries(size)
             .map_err(Error::kernel("the size of a map"))?;
     }
-    let kernel = libbpf_rs::btf::Btf::from_vmlinux().map_err(Error::kernel("to read its types"))?;
+    let kernel = Btf::from_vmlinux().map_err(Error::kernel("to read its types"))?;
+    let capable = if has_target(&kernel, Some("tp_btf/cap_capable")) {
+        "on_capable"
+    } else {
+        "on_capable_exit"
+    };
     for mut program in object.progs_mut() {
         let name = program.name().to_str().unwrap_or_default().to_owned();
-        if OPTIONAL.contains(&name.as_str()) && !has_target(&kernel, program.section().to_str()) {
+        let spare = name.starts_with("on_capable") && name != capable;
+        let essential = ESSENTIAL.contains(&name.as_str());
+        if !spare && !essential && !has_target(&kernel, program.section().to_str()) {
+            refused.insert(name.clone(), "the kernel has no such hook".to_owned());
+        }
+        if spare || refused.contains_key(&name) {
             program.set_autoload(false);
         }
     }
     Ok(object)
 }
 
-/// Whether the kernel has the tracepoint of a `tp_btf/` section.
-fn has_target(kernel: &libbpf_rs::btf::Btf<'_>, section: Option<&str>) -> bool {
-    let Some(name) = section.and_then(|s| s.strip_prefix("tp_btf/")) else {
-        return true;
-    };
-    kernel
-        .type_by_name::<libbpf_rs::btf::types::Typedef<'_>>(&format!("btf_trace_{name}"))
-        .is_some()
+/// Whether the kernel has the tracepoint or function that a section names.
+fn has_target(kernel: &Btf<'_>, section: Option<&str>) -> bool {
+    match section.and_then(|s| s.split_once('/')) {
+        Some(("tp_btf", name)) => kernel
+            .type_by_name::<types::Typedef<'_>>(&format!("btf_trace_{name}"))
+            .is_some(),
+        Some(("fexit", name)) => kernel.type_by_name::<types::Func<'_>>(name).is_some(),
+        _ => true,
+    }
 }
 
-fn attach(object: &Object, cgroup2: &Path) -> Result<Vec<Link>, Error> {
+fn attach(object: &Object, cgroup2: &Path, refused: &mut Refused) -> Result<Vec<Link>, Error> {
     let root = File::open(cgroup2).map_err(Error::system("opening the cgroup v2 mount"))?;
     let mut links = Vec::new();
     for program in object.progs_mut() {
@@ -154,7 +203,16 @@ fn attach(object: &Object, cgroup2: &Path) -> Result<Vec<Link>, Error> {
             ProgramType::Tracing => program.attach_trace(),
             _ => program.attach_cgroup(root.as_raw_fd()),
         };
-        links.push(link.map_err(Error::kernel("to attach a program"))?);
+        let name = program.name().to_string_lossy().into_owned();
+        match link {
+            Ok(link) => links.push(link),
+            Err(source) if ESSENTIAL.contains(&name.as_str()) => {
+                return Err(Error::kernel("to attach a program")(source));
+            }
+            Err(source) => {
+                refused.insert(name, source.to_string());
+            }
+        }
     }
     Ok(links)
 }
@@ -174,6 +232,7 @@ impl Maps {
             config: map("config")?,
             labels: map("labels")?,
             task_state: map("task_state")?,
+            members: map("members")?,
             policies: map("policies")?,
             exec_verdicts: map("exec_verdicts")?,
             ports: map("ports")?,
@@ -248,7 +307,7 @@ pub(crate) fn missed(programs: &[OwnedFd]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use libbpf_rs::btf::{BtfKind, HasSize, types};
+    use libbpf_rs::btf::{BtfKind, HasSize};
 
     /// The contract: every structure of `intf.rs` has the size and the offsets of `bpf/intf.h`.
     #[test]
@@ -257,7 +316,7 @@ mod tests {
             eprintln!("skipped: built with RAMPART_SKIP_BPF");
             return;
         }
-        let btf = libbpf_rs::btf::Btf::from_raw("rampart", OBJECT)
+        let btf = Btf::from_raw("rampart", OBJECT)
             .unwrap()
             .unwrap();
         let mut layouts = intf::layouts();

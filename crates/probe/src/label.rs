@@ -53,7 +53,9 @@ impl Labels {
     fn write(&self, pid: u32, state: &StateValue) {
         let Ok(process) = pidfd(pid) else { return };
         let key = process.as_raw_fd().to_ne_bytes();
-        if let Err(error) = kernel::put(&self.maps.task_state, &key, state) {
+        let labelled = kernel::put(&self.maps.task_state, &key, state)
+            .and_then(|()| kernel::put(&self.maps.members, &pid.to_ne_bytes(), &state.label));
+        if let Err(error) = labelled {
             tracing::debug!(pid, %error, "a process cannot be labelled");
         }
     }
@@ -88,6 +90,7 @@ impl Labels {
 
     /// Takes the label from a process.
     pub(crate) fn unstick(&self, pid: u32) {
+        let _ = self.maps.members.delete(&pid.to_ne_bytes());
         if let Ok(process) = pidfd(pid) {
             let _ = self
                 .maps

@@ -32,6 +32,7 @@ mod policy;
 mod probe;
 mod recheck;
 mod ring;
+mod verifier;
 
 pub use config::Config;
 pub use control::Control;

@@ -90,6 +90,14 @@ export const history = (tab: LogTab, anchor: number, filter: LogFilter) =>
     refetchOnWindowFocus: false,
   });
 
+/** One record by its id, wherever it is: for links to it, and when a filter has left it out. */
+export const record = (tab: LogTab, id: string) =>
+  queryOptions({
+    queryKey: ['history', 'record', tab, id],
+    queryFn: async ({ signal }) => (await Promise.all(sourcesOf(tab).map((source) => logPage(source, { start: 0, limit: 1, f_id: `eq,${id}` }, signal)))).flat()[0] ?? null,
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+
 /** Records after `anchor`: read again whenever the log changes. */
 export const head = (tab: LogTab, anchor: number, filter: LogFilter) =>
   queryOptions({

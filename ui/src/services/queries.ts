@@ -2,7 +2,7 @@
 import { queryOptions } from '@tanstack/react-query';
 import { call, type Params, segment } from './http';
 import type {
-  Conversation, ConversationEntry, Endpoint, Enforcer, Entry, FileProfile, Group, GroupDetail, Host, LogKind, LogRecord, NetworkRule, Process,
+  Conversation, ConversationEntry, Endpoint, Enforcer, Entry, FileProfile, Group, GroupDetail, HistogramBar, Host, LogKind, LogRecord, NetworkRule, Process,
   ProcessProfile, Span, Summary, SystemConfig, User, Workload,
 } from './types';
 
@@ -55,12 +55,21 @@ export const fileProfile = (name: string) =>
 
 export const rules = () => queryOptions({ queryKey: ['policy', 'list'], queryFn: ({ signal }) => list<NetworkRule>('/v1/policy/rule', 'rules', signal) });
 
+type WireEnd = string | { id: string };
+type WireConversation = Omit<Conversation, 'from' | 'to'> & { from: WireEnd; to: WireEnd };
+
+/** Ends as ids, also from the long form of the answer, which has the whole end in its place. */
+export function plainEnds({ from, to, ...rest }: WireConversation): Conversation {
+  const id = (end: WireEnd) => (typeof end === 'string' ? end : end.id);
+  return { ...rest, from: id(from), to: id(to) };
+}
+
 export const conversations = () =>
   queryOptions({
     queryKey: ['conversation', 'list'],
     queryFn: async ({ signal }) => {
-      const body = await call<{ conversations: Conversation[] | null; endpoints: Endpoint[] | null }>('/v1/conversation', { signal, params: { verbose: true } });
-      return { conversations: body.conversations ?? [], endpoints: body.endpoints ?? [] };
+      const body = await call<{ conversations: WireConversation[] | null; endpoints: Endpoint[] | null }>('/v1/conversation', { signal });
+      return { conversations: (body.conversations ?? []).map(plainEnds), endpoints: body.endpoints ?? [] };
     },
   });
 
@@ -98,6 +107,33 @@ export async function logPage(tab: LogTab, params: Params, signal: AbortSignal):
   const of = (key: string, kind: LogKind) => (body[key] ?? []).map((record): Entry => ({ ...record, kind }));
   if (tab !== 'security') return of(...ENVELOPE[tab]).sort(newestFirst);
   return [...of('incidents', 'incident'), ...of('violations', 'violation'), ...of('threats', 'threat')].sort(newestFirst);
+}
+
+export interface DayBar {
+  at: number;
+  deny: number;
+  violate: number;
+  all: number;
+}
+
+/** Security records by the hour since `from`, counted by the controller: any number of them. */
+export async function hours(from: number, signal: AbortSignal): Promise<DayBar[]> {
+  const ask = (verdict?: string) =>
+    call<{ bars: HistogramBar[] | null }>('/v1/log/histogram', { signal, params: { bucket: 3600, f_reported_timestamp: `gte,${from}`, f_verdict: verdict ? `eq,${verdict}` : undefined } });
+  const [all, deny, violate] = await Promise.all([ask(), ask('deny'), ask('violate')]);
+  const byHour = new Map<number, DayBar>();
+  const add = (key: 'all' | 'deny' | 'violate', bars: HistogramBar[]) => {
+    for (const bar of bars) {
+      const at = Math.floor(bar.timestamp / 3600) * 3600;
+      const hour = byHour.get(at) ?? { at, deny: 0, violate: 0, all: 0 };
+      hour[key] += bar.count;
+      byHour.set(at, hour);
+    }
+  };
+  add('all', all.bars ?? []);
+  add('deny', deny.bars ?? []);
+  add('violate', violate.bars ?? []);
+  return [...byHour.values()];
 }
 
 /** The newest records of a log, for lists inside other pages. */

@@ -1,37 +1,27 @@
 // What the dashboard counts. Pure.
 import type { Bar } from '../components/Charts';
-import type { Entry, Verdict } from './types';
+import type { DayBar } from './queries';
+import type { Entry } from './types';
 import { recordVerdict } from './verdict';
 
-/** Records read for the day's chart; the chart says when there were more. */
-export const TREND_LIMIT = 2000;
-
-const bucket = (e: Entry): 'deny' | 'violate' | 'other' => {
-  const verdict = recordVerdict(e);
-  return verdict === 'deny' || verdict === 'violate' ? verdict : 'other';
-};
+/** Newest records read to rank groups. */
+export const RANKED = 1000;
 
 /** 24 bars, one for each hour of the clock, the current one last. */
-export function hourBars(entries: Entry[], now: number): Bar[] {
+export function hourBars(hours: DayBar[], now: number): Bar[] {
   const last = Math.floor(now / 3600);
-  const bars = Array.from({ length: 24 }, (_, i): Bar => {
-    const at = new Date((last - 23 + i) * 3_600_000);
-    const hour = `${String(at.getHours()).padStart(2, '0')}:00`;
-    return { label: hour, title: `${at.toLocaleDateString('en-GB', { day: '2-digit', month: 'short' })} ${hour}`, values: { deny: 0, violate: 0, other: 0 } };
+  return Array.from({ length: 24 }, (_, i): Bar => {
+    const hour = last - 23 + i;
+    const at = new Date(hour * 3_600_000);
+    const label = `${String(at.getHours()).padStart(2, '0')}:00`;
+    const { deny = 0, violate = 0, all = 0 } = hours.find((h) => h.at === hour * 3600) ?? {};
+    return { label, title: `${at.toLocaleDateString('en-GB', { day: '2-digit', month: 'short' })} ${label}`, values: { deny, violate, other: Math.max(0, all - deny - violate) } };
   });
-  for (const e of entries) {
-    const bar = bars[Math.floor(e.reported_timestamp / 3600) - last + 23];
-    if (!bar) continue;
-    const key = bucket(e);
-    bar.values[key] = (bar.values[key] ?? 0) + (e.count || 1);
-  }
-  return bars;
 }
 
-export function verdictTotals(entries: Entry[]): Record<Verdict, number> {
-  const totals: Record<Verdict, number> = { allow: 0, learn: 0, violate: 0, deny: 0 };
-  for (const e of entries) totals[recordVerdict(e) ?? 'allow'] += e.count || 1;
-  return totals;
+/** Sums over the day. */
+export function dayTotals(hours: DayBar[]): { deny: number; violate: number } {
+  return { deny: hours.reduce((sum, h) => sum + h.deny, 0), violate: hours.reduce((sum, h) => sum + h.violate, 0) };
 }
 
 /** The group a record is about. */

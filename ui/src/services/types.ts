@@ -41,6 +41,7 @@ export type Span = Partial<Schemas['Metric']>;
 export type Summary = Wire<Schemas['SystemSummary'], 'hosts' | 'workloads' | 'running_workloads' | 'policy_rules'>;
 export type SystemConfig = Partial<Schemas['SystemConfig']>;
 
+export type HistogramBar = Pick<Schemas['HistogramBar'], 'timestamp' | 'count'>;
 export type LogKind = 'incident' | 'violation' | 'threat' | 'audit' | 'event';
 type AnyLog = Schemas['Incident'] & Schemas['Violation'] & Schemas['Threat'] & Schemas['Audit'] & Schemas['Event'];
 

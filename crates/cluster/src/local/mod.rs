@@ -10,7 +10,7 @@ pub(crate) mod state;
 use crate::{
     cgroup::{self, Membership},
     diagnostics::Diagnostics,
-    procfs::{Procfs, net},
+    procfs::{Procfs, Stat, net},
     read,
 };
 use rampart_model::Workload;
@@ -214,14 +214,15 @@ impl Local {
     /// A container as its state folder shows it, for the listing.
     pub(crate) fn describe_dir(&self, dir: &StateDir) -> Option<Workload> {
         let described = dir.describe(&self.diagnostics)?;
-        let pid = described.workload.pid;
+        let (pid, start) = (described.workload.pid, described.start_ticks);
         let mut out = self.of_engine(described);
         if out.runtime == "docker" {
             engine::apply_docker(&self.docker_roots, &self.diagnostics, &mut out);
         }
-        let alive = pid != 0
-            && self.procfs.is_alive(pid)
-            && state::is_first_process(out.created_at, self.procfs.started_at(pid));
+        // The number of a container that has stopped may be another process's by now.
+        let same = |stat: Stat| start == 0 || stat.start_ticks == start;
+        let alive =
+            pid != 0 && self.procfs.is_alive(pid) && self.procfs.stat(pid).is_some_and(same);
         if !alive {
             out.pid = 0;
             return Some(out);

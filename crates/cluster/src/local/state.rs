@@ -3,7 +3,7 @@
 //! `runc` keeps `state.json`, `crun` keeps `status`; containerd's shim keeps the bundle itself.
 
 use crate::{diagnostics::Diagnostics, json, read, time};
-use rampart_model::{Timestamp, Workload, workload::Mount};
+use rampart_model::{Workload, workload::Mount};
 use serde_json::Value;
 use std::{
     fs, io,
@@ -180,6 +180,9 @@ pub(crate) struct Described {
     pub(crate) workload: Workload,
     pub(crate) bundle: Option<PathBuf>,
     pub(crate) cgroup_path: String,
+    /// Start of its first process in clock ticks after boot: tells it from a later process that
+    /// was given the same number. 0 if the state does not have it.
+    pub(crate) start_ticks: i64,
 }
 
 impl Described {
@@ -193,6 +196,7 @@ impl Described {
             workload,
             bundle: None,
             cgroup_path: String::new(),
+            start_ticks: 0,
         }
     }
 }
@@ -233,6 +237,7 @@ fn apply_runc(state: &Value, out: &mut Described) {
         }
     }
     out.cgroup_path = json::text(state, "/config/cgroups/path");
+    out.start_ticks = json::int(state, "/init_process_start");
 }
 
 fn runc_mount(entry: &Value) -> Option<Mount> {
@@ -250,6 +255,7 @@ fn apply_crun(status: &Value, out: &mut Described) {
     w.created_at = time::rfc3339(&json::text(status, "/created"));
     w.image = json::text(status, "/rootfs");
     out.cgroup_path = json::text(status, "/cgroup-path");
+    out.start_ticks = json::int(status, "/process-start-time");
     out.bundle = Some(PathBuf::from(json::text(status, "/bundle")));
 }
 
@@ -264,15 +270,6 @@ fn subfolders(path: &Path) -> Vec<PathBuf> {
         .filter(is_dir)
         .map(|e| e.path())
         .collect()
-}
-
-/// The state folder's pid is stale once the container has stopped and the number is used again:
-/// a process older than the container is not its first one.
-pub(crate) fn is_first_process(created: Timestamp, process_started: Timestamp) -> bool {
-    const CLOCK_SLACK_MS: i64 = 10_000;
-    !created.is_known()
-        || !process_started.is_known()
-        || process_started.ms() + CLOCK_SLACK_MS >= created.ms()
 }
 
 #[cfg(test)]
@@ -380,13 +377,5 @@ mod tests {
             assert!(found.describe(&diagnostics).is_none(), "{found:?}");
         }
         assert_eq!(diagnostics.stats().skipped, 2);
-    }
-
-    #[test]
-    fn reused_pids() {
-        let at = Timestamp::from_ms;
-        assert!(is_first_process(at(50_000), at(50_100)));
-        assert!(!is_first_process(at(50_000), at(1_000)));
-        assert!(is_first_process(Timestamp::UNKNOWN, at(1)));
     }
 }

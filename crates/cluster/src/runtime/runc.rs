@@ -16,6 +16,7 @@ const ALIVE: Duration = Duration::from_secs(1);
 /// Namespaces of all processes are looked at every so many listings.
 const NAMESPACE_ROUNDS: u32 = 6;
 
+/// State folders that were described with their container running, and when they were written.
 type Known = HashMap<String, Option<SystemTime>>;
 
 pub(crate) async fn follow(shared: Arc<Shared>, poll: Duration, namespaces: bool) {
@@ -72,7 +73,12 @@ fn see(shared: &Shared, known: &mut Known, dir: &StateDir) {
         return;
     }
     if let Some(workload) = shared.local.describe_dir(dir) {
-        known.insert(dir.id.clone(), modified);
+        // One that does not run is described again each time: it may be about to.
+        if workload.running {
+            known.insert(dir.id.clone(), modified);
+        } else {
+            known.remove(&dir.id);
+        }
         shared.apply(RuntimeKind::Runc, Fact::Seen(Box::new(workload)));
     }
 }

@@ -207,8 +207,10 @@ async fn short_lives(setup: &Setup, follower: &mut Follower) {
             &script,
         ];
         try_run(setup.dir.path(), "ctr", &args);
-        let w = follower.container(&name, |w| w.service == "flash").await;
-        assert_eq!(w.image, "docker.io/library/tiny:1");
+        let w = follower
+            .container(&name, |w| w.image == "docker.io/library/tiny:1")
+            .await;
+        assert_eq!(w.service, "flash");
         assert_eq!(follower.removed(&name).await, code);
     }
 }

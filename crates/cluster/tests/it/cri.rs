@@ -244,6 +244,30 @@ fn sandbox(pod: &str, cgroup_parent: &Path) -> SandboxConfig {
     }
 }
 
+fn container() -> ContainerConfig {
+    let host = NamespaceOption { network: 2 };
+    ContainerConfig {
+        metadata: Some(ContainerName {
+            name: "nginx".to_owned(),
+        }),
+        image: Some(ContainerName {
+            name: "docker.io/library/tiny:1".to_owned(),
+        }),
+        command: ["/bin/sleep", "3600"].map(str::to_owned).to_vec(),
+        labels: map(&[
+            ("io.kubernetes.container.name", "nginx"),
+            ("io.kubernetes.pod.name", "web-6d4cf56db6-x7k2p"),
+            ("io.kubernetes.pod.namespace", "shop"),
+            ("io.kubernetes.pod.uid", "uid-1"),
+        ]),
+        linux: Some(LinuxContainer {
+            security_context: Some(ContainerSecurity {
+                namespace_options: Some(host),
+            }),
+        }),
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pod_of_kubernetes() {
     if !require(
@@ -274,30 +298,9 @@ async fn a_pod_of_kubernetes() {
             },
         )
         .await;
-    let host = NamespaceOption { network: 2 };
-    let container = ContainerConfig {
-        metadata: Some(ContainerName {
-            name: "nginx".to_owned(),
-        }),
-        image: Some(ContainerName {
-            name: "docker.io/library/tiny:1".to_owned(),
-        }),
-        command: ["/bin/sleep", "3600"].map(str::to_owned).to_vec(),
-        labels: map(&[
-            ("io.kubernetes.container.name", "nginx"),
-            ("io.kubernetes.pod.name", "web-6d4cf56db6-x7k2p"),
-            ("io.kubernetes.pod.namespace", "shop"),
-            ("io.kubernetes.pod.uid", "uid-1"),
-        ]),
-        linux: Some(LinuxContainer {
-            security_context: Some(ContainerSecurity {
-                namespace_options: Some(host),
-            }),
-        }),
-    };
     let create = CreateContainer {
         pod_sandbox_id: sandbox_id.clone(),
-        config: Some(container),
+        config: Some(container()),
         sandbox_config: Some(pod),
     };
     let id = client.call("CreateContainer", create).await;

@@ -2,7 +2,10 @@
 
 use rampart_cluster::{Change, Config, Discovery, RuntimeKind, Socket};
 use rampart_model::Workload;
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 use tokio::{sync::mpsc, time::timeout};
 
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
@@ -122,15 +125,20 @@ fn summary(change: &Change) -> String {
     }
 }
 
-/// The id of a process's own v2 cgroup folder, read independently of the code under test.
+/// Where cgroup v2 is mounted, read independently of the code under test.
+pub(crate) fn cgroup_mount() -> PathBuf {
+    let mounts = std::fs::read_to_string("/proc/self/mounts").expect("mounts");
+    let fields = mounts.lines().map(|l| l.split(' ').collect::<Vec<_>>());
+    let found = fields
+        .into_iter()
+        .find(|f| f.get(2) == Some(&"cgroup2"))
+        .expect("cgroup2");
+    PathBuf::from(found[1])
+}
+
+/// The inode of a workload's cgroup folder.
 pub(crate) fn cgroup_inode(workload: &Workload) -> u64 {
     use std::os::unix::fs::MetadataExt;
-    let mounts = std::fs::read_to_string("/proc/self/mounts").expect("mounts");
-    let mount = mounts
-        .lines()
-        .map(|l| l.split(' ').collect::<Vec<_>>())
-        .find(|f| f.get(2) == Some(&"cgroup2"))
-        .expect("cgroup2")[1]
-        .to_owned();
-    std::fs::metadata(format!("{mount}{}", workload.cgroup_path)).map_or(0, |m| m.ino())
+    let folder = cgroup_mount().join(workload.cgroup_path.trim_start_matches('/'));
+    std::fs::metadata(folder).map_or(0, |m| m.ino())
 }

@@ -162,9 +162,11 @@ async fn short_containers_are_noticed_without_a_lookup() {
         let name = unique_name("flash");
         let container = RuncContainer::builder(&rootfs)
             .id(&name)
-            .args(["/bin/true"])
+            .args(["/bin/sleep", "0.09"])
             .run()
             .expect("container");
+        // The engine above runc deletes its state once it has seen the end.
+        assert!(container.wait_stopped(DEADLINE));
         drop(container);
         let seen = follower
             .container(&name, |w| w.image.contains("/tmp"))
@@ -235,4 +237,38 @@ async fn namespaces_alone_make_a_container() {
     drop(child);
     let gone = || discovery.workloads().iter().all(|w| w.pid != inner);
     assert!(wait_until(DEADLINE, gone));
+}
+
+/// Anyone may name a cgroup after a container; its processes must not pass for the container's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cgroup_named_after_a_container_is_not_it() {
+    if !require("a_cgroup_named_after", &["runc", "busybox"]) {
+        return;
+    }
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let rootfs = Rootfs::busybox(dir.path()).expect("rootfs");
+    let container = RuncContainer::builder(&rootfs).run().expect("container");
+    let parent = crate::follow::cgroup_mount().join(unique_name("forged"));
+    let forged = parent.join(container.id());
+    fs::create_dir_all(&forged).expect("cgroup");
+    let child = Command::new("sleep")
+        .arg("3600")
+        .stdin(Stdio::null())
+        .spawn()
+        .map(Ended)
+        .expect("sleep");
+    fs::write(forged.join("cgroup.procs"), child.0.id().to_string()).expect("move");
+    let (discovery, _changes) = Discovery::start(config(&[])).expect("discovery");
+    assert_eq!(discovery.lookup_pid(child.0.id()), None);
+    let real = discovery.lookup_pid(container.pid()).expect("found");
+    assert_eq!(real.id.as_str(), container.id());
+    assert_eq!(
+        discovery.lookup_pid(child.0.id()),
+        None,
+        "known, and still not it"
+    );
+    drop(child);
+    let gone = || fs::remove_dir(&forged).is_ok();
+    assert!(wait_until(DEADLINE, gone));
+    fs::remove_dir(&parent).expect("cgroup");
 }

@@ -31,6 +31,9 @@ pub(super) fn process(
     if learn::knows_process(&known.profile, name, path) {
         return Learnt::Known;
     }
+    if !learn::has_room(&known.profile, name, path) {
+        return Learnt::Full;
+    }
     let Some(known) = draft.group_mut(state, group) else {
         return Learnt::Known;
     };
@@ -65,10 +68,15 @@ pub(super) fn file(
     if known.files.iter().any(listed) {
         return Learnt::Known;
     }
-    let Some(known) = draft.group_mut(state, group) else {
-        return Learnt::Known;
-    };
-    learn::file(&mut known.files, filter, behavior, application, now)
+    let mut files = known.files.clone();
+    let learnt = learn::file(&mut files, filter, behavior, application, now);
+    if learnt == Learnt::Added
+        && let Some(known) = draft.group_mut(state, group)
+    {
+        known.files = files;
+        known.updated_at = now;
+    }
+    learnt
 }
 
 /// Learned network rules, found by their ends.

@@ -36,7 +36,7 @@ pub(super) fn brief(view: &GroupView, with_cap: bool) -> GroupBrief {
     GroupBrief {
         name: group.name.to_string(),
         comment: group.comment.clone(),
-        learned: group.is_learned(),
+        learned: source(group) == ConfigSource::Learned,
         reserved: group.reserved,
         policy_mode: mode(group.policy_mode),
         profile_mode: mode(group.profile_mode),
@@ -45,7 +45,7 @@ pub(super) fn brief(view: &GroupView, with_cap: bool) -> GroupBrief {
         creater_domains: Vec::new(),
         kind: group.kind.to_string(),
         platform_role: view::platform_role(&group.domain),
-        cfg_type: cfg_type(group.source),
+        cfg_type: cfg_type(source(group)),
         baseline_profile: if has_profile(group) {
             group.profile.baseline.to_string()
         } else {
@@ -60,27 +60,39 @@ pub(super) fn brief(view: &GroupView, with_cap: bool) -> GroupBrief {
     }
 }
 
+/// Groups the system made: NeuVector calls `containers` the user's and the others learned.
+fn source(group: &Group) -> ConfigSource {
+    match group.source {
+        ConfigSource::System if group.name.as_str() == Group::CONTAINERS => ConfigSource::User,
+        ConfigSource::System => ConfigSource::Learned,
+        other => other,
+    }
+}
+
 /// Groups of addresses have no processes and files.
 pub(super) fn has_profile(group: &Group) -> bool {
     matches!(group.kind, GroupKind::Container | GroupKind::Node)
 }
 
-/// A learned group needs none, but NeuVector shows which service it is, and exports rely on it.
+/// A learned group needs none, but NeuVector shows which service it is, and exports rely on it;
+/// and `containers` is every container.
 fn criteria(group: &Group) -> Vec<api::Criterion> {
-    let service = group.name.as_str().strip_prefix(Group::LEARNED_PREFIX);
-    match service {
-        Some(service) if group.is_learned() && group.criteria.is_empty() => {
-            let equal = |key: &str, value: &str| api::Criterion {
-                key: key.into(),
-                value: value.into(),
-                op: "=".into(),
-            };
+    let equal = |key: &str, value: &str| api::Criterion {
+        key: key.to_owned(),
+        value: value.to_owned(),
+        op: "=".to_owned(),
+    };
+    let name = group.name.as_str();
+    match name.strip_prefix(Group::LEARNED_PREFIX) {
+        _ if !group.criteria.is_empty() => group.criteria.iter().map(criterion).collect(),
+        Some(service) if group.is_learned() => {
             let domain = (!group.domain.is_empty()).then(|| equal("domain", &group.domain));
             std::iter::once(equal("service", service))
                 .chain(domain)
                 .collect()
         }
-        _ => group.criteria.iter().map(criterion).collect(),
+        _ if name == Group::CONTAINERS => vec![equal("container", "*")],
+        _ => Vec::new(),
     }
 }
 

@@ -21,7 +21,9 @@ pub(super) fn processes(folder: Option<&Path>, first: u32) -> Vec<procfs::Proces
     }
     let mut seen = HashSet::new();
     pids.retain(|pid| seen.insert(*pid));
-    pids.iter().filter_map(|pid| procfs::process(*pid, None).ok()).collect()
+    pids.iter()
+        .filter_map(|pid| procfs::process(*pid, None).ok())
+        .collect()
 }
 
 fn walk(folder: &Path, depth: usize, folders: &mut usize, pids: &mut Vec<u32>) {
@@ -30,9 +32,18 @@ fn walk(folder: &Path, depth: usize, folders: &mut usize, pids: &mut Vec<u32>) {
     }
     *folders -= 1;
     let text = fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
-    pids.extend(text.lines().filter_map(|l| l.parse::<u32>().ok()).filter(|pid| *pid != 0));
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    for entry in entries.flatten().filter(|e| e.file_type().is_ok_and(|t| t.is_dir())) {
+    pids.extend(
+        text.lines()
+            .filter_map(|l| l.parse::<u32>().ok())
+            .filter(|pid| *pid != 0),
+    );
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
+    for entry in entries
+        .flatten()
+        .filter(|e| e.file_type().is_ok_and(|t| t.is_dir()))
+    {
         walk(&entry.path(), depth + 1, folders, pids);
     }
 }
@@ -60,9 +71,14 @@ pub(super) fn is_starting(pid: u32) -> bool {
         (Some(its), Some(ours)) => its == ours,
         _ => false,
     };
-    let Ok(process) = procfs::process(pid, None) else { return false };
+    let Ok(process) = procfs::process(pid, None) else {
+        return false;
+    };
     let is_init = process.argv.get(1).is_some_and(|arg| arg == "init")
-        && process.argv.first().is_some_and(|arg| arg.ends_with("runc") || arg.ends_with("crun"));
+        && process
+            .argv
+            .first()
+            .is_some_and(|arg| arg.ends_with("runc") || arg.ends_with("crun"));
     is_init || (same_mounts && process.exe.starts_with("/memfd:"))
 }
 

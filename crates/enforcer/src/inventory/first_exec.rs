@@ -46,7 +46,10 @@ impl Registry {
 
     fn attach_first(&self, exec: &Exec, mut workload: Workload) -> MemberRef {
         let mut labels = self.lock();
-        let known = labels.by_id.get(&workload.id).and_then(|label| self.runtime.member(*label));
+        let known = labels
+            .by_id
+            .get(&workload.id)
+            .and_then(|label| self.runtime.member(*label));
         if let Some(member) = known {
             labels.by_cgroup.insert(exec.task.cgroup_id, member.label);
             drop(labels);
@@ -87,14 +90,19 @@ impl Registry {
             return;
         }
         let pid = first.exec.task.pid;
-        let released = self.runtime.kernel().is_some_and(|kernel| kernel.release(pid));
+        let released = self
+            .runtime
+            .kernel()
+            .is_some_and(|kernel| kernel.release(pid));
         if !released {
             tracing::debug!(pid, "was not held any more");
         }
     }
 
     fn not_a_container(&self, cgroup_id: u64) {
-        let Some(kernel) = self.runtime.kernel() else { return };
+        let Some(kernel) = self.runtime.kernel() else {
+            return;
+        };
         if let Err(error) = kernel.ignore_cgroup(cgroup_id) {
             tracing::warn!(%error, cgroup_id, "processes of this cgroup will be held again");
         }
@@ -113,5 +121,14 @@ impl Registry {
 fn is_runtime(exec: &Exec) -> bool {
     let name = exec.path.rsplit('/').next().unwrap_or_default();
     exec.unlinked
-        || ["runc", "crun", "youki", "conmon", "containerd-shim", "memfd:"].iter().any(|n| name.starts_with(n))
+        || [
+            "runc",
+            "crun",
+            "youki",
+            "conmon",
+            "containerd-shim",
+            "memfd:",
+        ]
+        .iter()
+        .any(|n| name.starts_with(n))
 }

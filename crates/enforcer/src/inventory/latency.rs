@@ -19,7 +19,9 @@ pub(crate) struct Latency {
 impl Latency {
     pub(crate) fn record(&self, taken: Duration) {
         let us = u64::try_from(taken.as_micros()).unwrap_or(u64::MAX);
-        let at = (0..BUCKETS - 1).find(|n| us <= FIRST_US << n).unwrap_or(BUCKETS - 1);
+        let at = (0..BUCKETS - 1)
+            .find(|n| us <= FIRST_US << n)
+            .unwrap_or(BUCKETS - 1);
         self.buckets[at].fetch_add(1, Ordering::Relaxed);
         self.max_us.fetch_max(us, Ordering::Relaxed);
     }
@@ -58,7 +60,10 @@ mod tests {
             latency.record(Duration::from_micros(us));
         }
         assert_eq!((latency.count(), latency.max_us()), (4, 5_000));
-        assert_eq!((latency.quantile_us(50), latency.quantile_us(99)), (128, 5_000));
+        assert_eq!(
+            (latency.quantile_us(50), latency.quantile_us(99)),
+            (128, 5_000)
+        );
         latency.record(Duration::from_secs(3_000_000));
         assert_eq!(latency.count(), 5);
     }

@@ -24,7 +24,10 @@ use rampart_probe::{Attach, FileId, procfs};
 use std::{
     collections::{HashMap, HashSet},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 /// Where dynamic loaders are, on the architectures we build for.
@@ -62,6 +65,7 @@ pub(crate) struct Registry {
     node: NodeId,
     cgroup2: Option<PathBuf>,
     labels: Mutex<Labels>,
+    applied: AtomicU64,
     pub(crate) latency: Latency,
 }
 
@@ -86,6 +90,7 @@ impl Registry {
             node,
             cgroup2,
             labels: Mutex::default(),
+            applied: AtomicU64::new(0),
             latency: Latency::default(),
         }
     }
@@ -103,15 +108,24 @@ impl Registry {
         let engine = Arc::new(Engine::new(snapshot));
         let host = HostPlan {
             policy: engine.compile_host(&self.node),
-            mode: engine.group(&GroupName::from(Group::NODES)).and_then(|g| g.profile_mode),
+            mode: engine
+                .group(&GroupName::from(Group::NODES))
+                .and_then(|g| g.profile_mode),
         };
         self.runtime.set_host_plan(host);
+        let revision = engine.snapshot().revision;
         self.engine.store(engine);
         for member in self.runtime.members().values() {
             if self.replan(member) {
                 self.runtime.judge_running(member.label);
             }
         }
+        self.applied.store(revision, Ordering::Release);
+    }
+
+    /// Revision of the policy that is in force for every container of the node.
+    pub(crate) fn applied_revision(&self) -> u64 {
+        self.applied.load(Ordering::Acquire)
     }
 
     /// Compiles, and enforces if anything has changed for this container; whether it has. What
@@ -147,7 +161,12 @@ impl Registry {
         self.runtime.out().activity(
             LogLevel::Critical,
             "Agent.Enforcement.Failed",
-            format!("{what} of {} ({}) is not in force: {}", workload.name, workload.id.short(), with_causes(error)),
+            format!(
+                "{what} of {} ({}) is not in force: {}",
+                workload.name,
+                workload.id.short(),
+                with_causes(error)
+            ),
         );
     }
 
@@ -156,13 +175,25 @@ impl Registry {
         match change {
             Change::Added(workload) | Change::Updated(workload) => self.seen(*workload),
             Change::Removed { id, at, exit_code } => self.stopped(&id, at, exit_code),
-            Change::RuntimeLost { runtime, socket, error } => {
+            Change::RuntimeLost {
+                runtime,
+                socket,
+                error,
+            } => {
                 let text = format!("{runtime:?} at {socket} does not answer: {error}");
-                self.runtime.out().activity(LogLevel::Warning, "Agent.Runtime.Lost", text);
+                self.runtime
+                    .out()
+                    .activity(LogLevel::Warning, "Agent.Runtime.Lost", text);
             }
-            Change::RuntimeFound { runtime, socket, version } => {
+            Change::RuntimeFound {
+                runtime,
+                socket,
+                version,
+            } => {
                 let text = format!("{runtime:?} {version} answers at {socket}");
-                self.runtime.out().activity(LogLevel::Info, "Agent.Runtime.Found", text);
+                self.runtime
+                    .out()
+                    .activity(LogLevel::Info, "Agent.Runtime.Found", text);
             }
         }
     }
@@ -192,11 +223,15 @@ impl Registry {
         let moved = old.pid != workload.pid || old.cgroup_id != workload.cgroup_id;
         member.workload.store(Arc::new(workload.clone()));
         if moved && workload.pid != 0 {
-            self.lock().by_cgroup.insert(workload.cgroup_id, member.label);
+            self.lock()
+                .by_cgroup
+                .insert(workload.cgroup_id, member.label);
             self.place(member);
         }
         self.replan(member);
-        self.runtime.out().inventory(&Report::Workload(Box::new(workload)));
+        self.runtime
+            .out()
+            .inventory(&Report::Workload(Box::new(workload)));
     }
 
     /// Gives a running container a label and its policy.
@@ -216,19 +251,26 @@ impl Registry {
         let member = Arc::new(member);
         self.runtime.add_member(member.clone());
         if self.place(&member) && self.enforce(&member) {
-            let secured = Workload { secured_at: now(), ..workload };
+            let secured = Workload {
+                secured_at: now(),
+                ..workload
+            };
             member.workload.store(Arc::new(secured));
         }
         self.runtime.seed_member(label, &self.processes_of(&member));
         let workload = member.workload.load();
         tracing::info!(workload = %workload.id.short(), name = workload.display_name(), label, group = %member.plan.load().group, "attached");
-        self.runtime.out().inventory(&Report::Workload(Box::new(Workload::clone(&workload))));
+        self.runtime
+            .out()
+            .inventory(&Report::Workload(Box::new(Workload::clone(&workload))));
         member
     }
 
     /// Label and marks in the kernel.
     fn place(&self, member: &Member) -> bool {
-        let Some(kernel) = self.runtime.kernel() else { return false };
+        let Some(kernel) = self.runtime.kernel() else {
+            return false;
+        };
         let workload = member.workload.load();
         let attach = Attach {
             label: member.label,
@@ -246,21 +288,30 @@ impl Registry {
 
     fn processes_of(&self, member: &Member) -> Vec<procfs::Process> {
         let workload = member.workload.load();
-        let folder = self.cgroup2.as_deref().map(|m| m.join(workload.cgroup_path.trim_start_matches('/')));
+        let folder = self
+            .cgroup2
+            .as_deref()
+            .map(|m| m.join(workload.cgroup_path.trim_start_matches('/')));
         let own_folder = folder.filter(|_| workload.cgroup_path.len() > 1);
         cgroup::processes(own_folder.as_deref(), workload.pid)
     }
 
     fn stopped(&self, id: &WorkloadId, at: Timestamp, exit_code: i32) {
         let mut labels = self.lock();
-        let Some(label) = labels.by_id.remove(id) else { return };
+        let Some(label) = labels.by_id.remove(id) else {
+            return;
+        };
         labels.by_cgroup.retain(|_, l| *l != label);
         drop(labels);
         if let Some(kernel) = self.runtime.kernel() {
             kernel.detach(label);
         }
         self.runtime.remove_member(label);
-        let report = Report::Stopped { workload: id.clone(), at, exit_code };
+        let report = Report::Stopped {
+            workload: id.clone(),
+            at,
+            exit_code,
+        };
         self.runtime.out().inventory(&report);
     }
 
@@ -288,7 +339,9 @@ impl Registry {
         let members = self.runtime.members();
         let workloads: Vec<_> = members.values().map(|m| m.workload.load_full()).collect();
         let ids = workloads.iter().map(|w| w.id.clone()).collect();
-        let each = workloads.iter().map(|w| Report::Workload(Box::new(Workload::clone(w))));
+        let each = workloads
+            .iter()
+            .map(|w| Report::Workload(Box::new(Workload::clone(w))));
         each.chain([Report::Inventory(ids)]).collect()
     }
 
@@ -298,9 +351,13 @@ impl Registry {
 }
 
 fn loaders(pid: u32) -> Vec<FileId> {
-    let Ok(root) = Rootfs::of(pid) else { return Vec::new() };
-    let mut found: Vec<FileId> =
-        LOADERS.iter().filter_map(|path| root.file_id(Path::new(path)).ok()).collect();
+    let Ok(root) = Rootfs::of(pid) else {
+        return Vec::new();
+    };
+    let mut found: Vec<FileId> = LOADERS
+        .iter()
+        .filter_map(|path| root.file_id(Path::new(path)).ok())
+        .collect();
     found.sort_unstable();
     found.dedup();
     found

@@ -29,7 +29,9 @@ pub struct PolicyCache {
 
 impl PolicyCache {
     pub fn new(dir: &Path) -> Self {
-        Self { path: dir.join("policy.snapshot") }
+        Self {
+            path: dir.join("policy.snapshot"),
+        }
     }
 
     /// `Ok(None)` if none was ever kept.
@@ -41,16 +43,25 @@ impl PolicyCache {
             Err(e) => Err(e),
         }
         .map_err(|source| self.io(source))?;
-        let damaged = |why| CacheError::Damaged { path: self.path.clone(), why };
+        let damaged = |why| CacheError::Damaged {
+            path: self.path.clone(),
+            why,
+        };
         if bytes.len() as u64 > MAX_BYTES {
             return Err(damaged("too long"));
         }
-        let body = bytes.strip_prefix(MAGIC).ok_or_else(|| damaged("unknown format"))?;
-        let (crc, json) = body.split_first_chunk::<4>().ok_or_else(|| damaged("cut short"))?;
+        let body = bytes
+            .strip_prefix(MAGIC)
+            .ok_or_else(|| damaged("unknown format"))?;
+        let (crc, json) = body
+            .split_first_chunk::<4>()
+            .ok_or_else(|| damaged("cut short"))?;
         if crc32fast::hash(json) != u32::from_le_bytes(*crc) {
             return Err(damaged("wrong checksum"));
         }
-        serde_json::from_slice(json).map(Some).map_err(|_| damaged("unknown shape"))
+        serde_json::from_slice(json)
+            .map(Some)
+            .map_err(|_| damaged("unknown shape"))
     }
 
     /// Durable when it returns.
@@ -79,7 +90,10 @@ impl PolicyCache {
     }
 
     fn io(&self, source: io::Error) -> CacheError {
-        CacheError::Io { path: self.path.clone(), source }
+        CacheError::Io {
+            path: self.path.clone(),
+            source,
+        }
     }
 }
 
@@ -92,7 +106,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let cache = PolicyCache::new(dir.path());
         assert!(cache.load().unwrap().is_none());
-        cache.persist(&PolicySnapshot { revision: 7, ..Default::default() }).unwrap();
+        cache
+            .persist(&PolicySnapshot {
+                revision: 7,
+                ..Default::default()
+            })
+            .unwrap();
         assert_eq!(cache.load().unwrap().unwrap().revision, 7);
 
         let good = fs::read(&cache.path).unwrap();

@@ -66,20 +66,30 @@ fn parse(bytes: &[u8]) -> Parsed {
     if !MARK.starts_with(mark) {
         return Parsed::Damaged;
     }
-    let (Some(seq), Some(length), Some(crc)) =
-        (array::<8>(bytes, 4), array::<4>(bytes, 12), array::<4>(bytes, 16))
-    else {
+    let (Some(seq), Some(length), Some(crc)) = (
+        array::<8>(bytes, 4),
+        array::<4>(bytes, 12),
+        array::<4>(bytes, 16),
+    ) else {
         return Parsed::Short;
     };
     let (seq, length) = (u64::from_le_bytes(seq), u32::from_le_bytes(length) as usize);
     if length > MAX_PAYLOAD || seq > LAST_SEQ {
         return Parsed::Damaged;
     }
-    let Some(payload) = bytes.get(HEADER..HEADER + length) else { return Parsed::Short };
+    let Some(payload) = bytes.get(HEADER..HEADER + length) else {
+        return Parsed::Short;
+    };
     if checksum(seq, payload) != u32::from_le_bytes(crc) {
         return Parsed::Damaged;
     }
-    Parsed::Entry(Entry { seq, payload: payload.to_vec() }, HEADER + length)
+    Parsed::Entry(
+        Entry {
+            seq,
+            payload: payload.to_vec(),
+        },
+        HEADER + length,
+    )
 }
 
 fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
@@ -111,7 +121,10 @@ pub(super) fn read(
 }
 
 fn scan(bytes: &[u8], offset: u64, whole: bool, max_entries: usize, max_bytes: usize) -> Stretch {
-    let mut out = Stretch { end: offset, ..Stretch::default() };
+    let mut out = Stretch {
+        end: offset,
+        ..Stretch::default()
+    };
     let mut at = 0;
     while out.entries.len() < max_entries && at < max_bytes {
         let damaged_from = match parse(&bytes[at..]) {
@@ -161,7 +174,10 @@ mod tests {
 
     fn seqs(bytes: &[u8]) -> (Vec<u64>, u64) {
         let stretch = scan(bytes, 0, true, usize::MAX, usize::MAX);
-        (stretch.entries.iter().map(|e| e.seq).collect(), stretch.damaged)
+        (
+            stretch.entries.iter().map(|e| e.seq).collect(),
+            stretch.damaged,
+        )
     }
 
     #[test]
@@ -190,13 +206,19 @@ mod tests {
     /// Found by fuzzing: the number after the highest one overflowed.
     #[test]
     fn a_number_beyond_the_last_is_damage() {
-        let bytes = file(&[(LAST_SEQ, b"one"), (u64::MAX, b"two"), (LAST_SEQ + 1, b"three")]);
+        let bytes = file(&[
+            (LAST_SEQ, b"one"),
+            (u64::MAX, b"two"),
+            (LAST_SEQ + 1, b"three"),
+        ]);
         assert_eq!(seqs(&bytes), (vec![LAST_SEQ], 1));
     }
 
     #[test]
     fn noise_is_never_an_entry() {
-        let noise: Vec<u8> = (0..100_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        let noise: Vec<u8> = (0..100_000u32)
+            .map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8)
+            .collect();
         assert_eq!(seqs(&noise).0, Vec::<u64>::new());
     }
 }

@@ -37,7 +37,10 @@ impl Latest {
     }
 
     fn take(&self) -> Option<Report> {
-        self.report.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.report
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
     }
 }
 
@@ -103,6 +106,9 @@ impl Lost {
         if let Some(disk) = &self.disk {
             parts.push(format!("disk: {disk}"));
         }
-        format!("Reports were lost before the controller had them: {}", parts.join(", "))
+        format!(
+            "Reports were lost before the controller had them: {}",
+            parts.join(", ")
+        )
     }
 }

@@ -39,7 +39,10 @@ pub struct SpoolLimits {
 
 impl Default for SpoolLimits {
     fn default() -> Self {
-        Self { max_bytes: 256 << 20, memory_bytes: 4 << 20 }
+        Self {
+            max_bytes: 256 << 20,
+            memory_bytes: 4 << 20,
+        }
     }
 }
 
@@ -114,16 +117,29 @@ struct Inner {
 impl Spool {
     /// Opens the folder, drops what was acknowledged and repairs a torn end.
     pub fn open(dir: &Path, limits: SpoolLimits) -> Result<Self, SpoolError> {
-        let fail = |source| SpoolError::Folder { path: dir.to_owned(), source };
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(fail)?;
+        let fail = |source| SpoolError::Folder {
+            path: dir.to_owned(),
+            source,
+        };
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir)
+            .map_err(fail)?;
         let mut inner = Inner::new(Some(dir.to_owned()), limits);
         inner.recover(dir).map_err(fail)?;
-        Ok(Self { inner: Mutex::new(inner), arrived: Notify::new() })
+        Ok(Self {
+            inner: Mutex::new(inner),
+            arrived: Notify::new(),
+        })
     }
 
     /// Keeps nothing over a restart: for when there is no folder to write to.
     pub fn in_memory(limits: SpoolLimits) -> Self {
-        Self { inner: Mutex::new(Inner::new(None, limits)), arrived: Notify::new() }
+        Self {
+            inner: Mutex::new(Inner::new(None, limits)),
+            arrived: Notify::new(),
+        }
     }
 
     /// Whether it was taken; what was not is counted in [`Lost`].
@@ -249,7 +265,10 @@ impl Inner {
     }
 
     fn front(&self) -> Position {
-        Position { segment: self.segments.front().map_or(0, |s| s.first), offset: 0 }
+        Position {
+            segment: self.segments.front().map_or(0, |s| s.first),
+            offset: 0,
+        }
     }
 
     fn append(&mut self, payload: Vec<u8>, priority: Priority) -> bool {
@@ -314,7 +333,10 @@ impl Inner {
     }
 
     fn write(&mut self, seq: u64, payload: &[u8]) -> io::Result<()> {
-        let full = self.segments.back().is_none_or(|s| s.bytes >= SEGMENT_BYTES);
+        let full = self
+            .segments
+            .back()
+            .is_none_or(|s| s.bytes >= SEGMENT_BYTES);
         if full || self.writer.is_none() {
             self.rotate(seq)?;
         }
@@ -348,7 +370,10 @@ impl Inner {
         File::open(dir)?.sync_all()?;
         self.writer = Some(writer);
         if self.segments.is_empty() {
-            self.read_at = Position { segment: first, offset: 0 };
+            self.read_at = Position {
+                segment: first,
+                offset: 0,
+            };
         }
         self.segments.push_back(Segment { first, bytes: 0 });
         Ok(())
@@ -356,12 +381,22 @@ impl Inner {
 
     fn peek(&mut self) -> Batch {
         self.flush_memory();
-        let mut batch = Batch { end: self.read_at, ..Batch::default() };
+        let mut batch = Batch {
+            end: self.read_at,
+            ..Batch::default()
+        };
         while batch.reports.is_empty() {
-            let Some((path, bytes)) = self.segment_at(batch.end.segment) else { break };
+            let Some((path, bytes)) = self.segment_at(batch.end.segment) else {
+                break;
+            };
             if batch.end.offset >= bytes {
-                let Some(next) = self.segment_after(batch.end.segment) else { break };
-                batch.end = Position { segment: next, offset: 0 };
+                let Some(next) = self.segment_after(batch.end.segment) else {
+                    break;
+                };
+                batch.end = Position {
+                    segment: next,
+                    offset: 0,
+                };
                 continue;
             }
             match segment::read(&path, batch.end.offset, BATCH_ENTRIES, BATCH_BYTES) {
@@ -386,7 +421,11 @@ impl Inner {
     fn take_stretch(&mut self, part: segment::Stretch, bytes: u64, batch: &mut Batch) {
         self.lost.damaged += part.damaged;
         let stuck = part.end == batch.end.offset;
-        batch.end.offset = if part.finished || stuck { part.end.max(bytes) } else { part.end };
+        batch.end.offset = if part.finished || stuck {
+            part.end.max(bytes)
+        } else {
+            part.end
+        };
         for entry in part.entries.into_iter().filter(|e| e.seq > self.acked) {
             batch.last_seq = entry.seq;
             match serde_json::from_slice(&entry.payload) {
@@ -412,13 +451,20 @@ impl Inner {
     }
 
     fn segment_after(&self, first: u64) -> Option<u64> {
-        self.segments.iter().find(|s| s.first > first).map(|s| s.first)
+        self.segments
+            .iter()
+            .find(|s| s.first > first)
+            .map(|s| s.first)
     }
 
     fn acknowledge(&mut self, batch: &Batch) {
         self.acked = self.acked.max(batch.last_seq);
         self.read_at = batch.end;
-        while self.memory.front().is_some_and(|(seq, _)| *seq <= self.acked) {
+        while self
+            .memory
+            .front()
+            .is_some_and(|(seq, _)| *seq <= self.acked)
+        {
             if let Some((_, payload)) = self.memory.pop_front() {
                 self.memory_bytes -= payload.len();
             }
@@ -433,7 +479,11 @@ impl Inner {
 
     fn drop_read_segments(&mut self) {
         let Some(dir) = self.dir.clone() else { return };
-        while self.segments.front().is_some_and(|s| s.first < self.read_at.segment) {
+        while self
+            .segments
+            .front()
+            .is_some_and(|s| s.first < self.read_at.segment)
+        {
             if let Some(old) = self.segments.pop_front() {
                 // A file that stays is removed at the next start: all of it is acknowledged.
                 let _ = fs::remove_file(segment_path(&dir, old.first));
@@ -443,7 +493,12 @@ impl Inner {
             && self.segments.front().is_some_and(|s| {
                 s.first == self.read_at.segment && s.bytes <= self.read_at.offset && s.bytes > 0
             });
-        if all_read && self.segments.front().is_some_and(|s| s.bytes >= SEGMENT_BYTES / 8) {
+        if all_read
+            && self
+                .segments
+                .front()
+                .is_some_and(|s| s.bytes >= SEGMENT_BYTES / 8)
+        {
             self.writer = None;
             if let Some(old) = self.segments.pop_front() {
                 let _ = fs::remove_file(segment_path(&dir, old.first));
@@ -460,7 +515,10 @@ fn segment_names(dir: &Path) -> io::Result<Vec<u64>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(dir)? {
         let name = entry?.file_name();
-        let first: Option<u64> = name.to_str().and_then(|n| n.strip_suffix(".seg")).and_then(|n| n.parse().ok());
+        let first: Option<u64> = name
+            .to_str()
+            .and_then(|n| n.strip_suffix(".seg"))
+            .and_then(|n| n.parse().ok());
         names.extend(first);
     }
     names.sort_unstable();

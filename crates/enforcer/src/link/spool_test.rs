@@ -77,7 +77,12 @@ fn a_torn_end_costs_the_torn_entry_only() {
     drop(spool);
     let path = only_segment(dir.path());
     let length = fs::metadata(&path).unwrap().len();
-    OpenOptions::new().write(true).open(&path).unwrap().set_len(length - 5).unwrap();
+    OpenOptions::new()
+        .write(true)
+        .open(&path)
+        .unwrap()
+        .set_len(length - 5)
+        .unwrap();
 
     let spool = open(dir.path());
     assert_eq!(spool.take_lost().damaged, 1);
@@ -117,14 +122,27 @@ fn foreign_and_wholly_damaged_files_do_not_stop_it() {
 #[test]
 fn at_the_limit_routine_goes_first_and_losses_are_counted() {
     let dir = tempfile::tempdir().unwrap();
-    let limits = SpoolLimits { max_bytes: 8_000, memory_bytes: 1_000 };
+    let limits = SpoolLimits {
+        max_bytes: 8_000,
+        memory_bytes: 1_000,
+    };
     let spool = Spool::open(dir.path(), limits).unwrap();
-    let routine = (0..1000).filter(|&n| spool.append(&report(n), Priority::Routine)).count() as u64;
-    let records = (0..1000).filter(|&n| spool.append(&report(n), Priority::Record)).count() as u64;
+    let routine = (0..1000)
+        .filter(|&n| spool.append(&report(n), Priority::Routine))
+        .count() as u64;
+    let records = (0..1000)
+        .filter(|&n| spool.append(&report(n), Priority::Record))
+        .count() as u64;
     assert!(routine > 0 && records > 0 && routine > records);
     let lost = spool.take_lost();
-    assert_eq!((lost.routine, lost.records), (1000 - routine, 1000 - records));
-    assert!(spool.append(&report(1), Priority::Alarm), "the reserve is for telling it");
+    assert_eq!(
+        (lost.routine, lost.records),
+        (1000 - routine, 1000 - records)
+    );
+    assert!(
+        spool.append(&report(1), Priority::Alarm),
+        "the reserve is for telling it"
+    );
     assert_eq!(drain(&spool).len() as u64, routine + records + 1);
 }
 
@@ -132,7 +150,10 @@ fn at_the_limit_routine_goes_first_and_losses_are_counted() {
 fn a_failing_disk_is_bridged_in_memory_in_order() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().join("spool");
-    let limits = SpoolLimits { max_bytes: 1 << 20, memory_bytes: 2_000 };
+    let limits = SpoolLimits {
+        max_bytes: 1 << 20,
+        memory_bytes: 2_000,
+    };
     let spool = Spool::open(&folder, limits).unwrap();
     spool.append(&report(1), Priority::Record);
     // The next segment cannot be made while the folder is away.
@@ -143,16 +164,25 @@ fn a_failing_disk_is_bridged_in_memory_in_order() {
     assert!(spool.take_lost().disk.is_some());
     fs::rename(dir.path().join("away"), &folder).unwrap();
     assert!(spool.append(&report(4), Priority::Record));
-    assert_eq!(spool.lock().memory.len(), 0, "written out once the disk works");
+    assert_eq!(
+        spool.lock().memory.len(),
+        0,
+        "written out once the disk works"
+    );
     drop(spool);
     assert_eq!(drain(&open(&folder)), [1, 2, 3, 4]);
 }
 
 #[test]
 fn memory_is_bounded_while_the_disk_is_away() {
-    let limits = SpoolLimits { max_bytes: 1 << 20, memory_bytes: 2_000 };
+    let limits = SpoolLimits {
+        max_bytes: 1 << 20,
+        memory_bytes: 2_000,
+    };
     let spool = Spool::in_memory(limits);
-    let taken = (0..1000).filter(|&n| spool.append(&report(n), Priority::Record)).count() as u64;
+    let taken = (0..1000)
+        .filter(|&n| spool.append(&report(n), Priority::Record))
+        .count() as u64;
     assert!(taken > 10 && taken < 100);
     assert_eq!(spool.take_lost().records, 1000 - taken);
     assert_eq!(drain(&spool), (0..taken).collect::<Vec<_>>());

@@ -6,10 +6,7 @@ use crate::{
 };
 use rampart_model::{Endpoint, Group, NodeId, event::End};
 use rampart_policy::{Engine, group};
-use std::{
-    net::IpAddr,
-    sync::Arc,
-};
+use std::{net::IpAddr, sync::Arc};
 
 pub(super) struct Ends {
     local: Vec<MemberRef>,
@@ -20,7 +17,11 @@ pub(super) struct Ends {
 impl Ends {
     pub(super) fn new(runtime: &Runtime, registry: &Registry) -> Self {
         let local = runtime.members().values().cloned().collect();
-        Self { local, engine: registry.engine(), node: registry.node().clone() }
+        Self {
+            local,
+            engine: registry.engine(),
+            node: registry.node().clone(),
+        }
     }
 
     pub(super) fn own(&self, member: &Member, address: IpAddr) -> End {
@@ -46,7 +47,11 @@ impl Ends {
             return self.own(member, address);
         }
         let endpoints = &self.engine.snapshot().endpoints;
-        let at = || endpoints.iter().filter(|e| e.address.to_canonical() == address);
+        let at = || {
+            endpoints
+                .iter()
+                .filter(|e| e.address.to_canonical() == address)
+        };
         match at().find(|e| e.node == self.node).or_else(|| at().next()) {
             Some(endpoint) => remote(endpoint, address),
             None => End {
@@ -64,13 +69,29 @@ impl Ends {
 
 fn remote(endpoint: &Endpoint, address: IpAddr) -> End {
     let group = endpoint.groups.first().cloned().unwrap_or_default();
-    let service = group::service_of_group(&group).unwrap_or_default().to_owned();
+    let service = group::service_of_group(&group)
+        .unwrap_or_default()
+        .to_owned();
     let (id, name) = match endpoint.workload.is_empty() {
-        true => (format!("Host:{}:{address}", endpoint.node), format!("host {}", endpoint.node)),
-        false => (endpoint.workload.to_string(), match service.is_empty() {
-            true => endpoint.workload.short().to_owned(),
-            false => service.clone(),
-        }),
+        true => (
+            format!("Host:{}:{address}", endpoint.node),
+            format!("host {}", endpoint.node),
+        ),
+        false => (
+            endpoint.workload.to_string(),
+            match service.is_empty() {
+                true => endpoint.workload.short().to_owned(),
+                false => service.clone(),
+            },
+        ),
     };
-    End { id, name, address, domain: String::new(), service, image: String::new(), group }
+    End {
+        id,
+        name,
+        address,
+        domain: String::new(),
+        service,
+        image: String::new(),
+        group,
+    }
 }

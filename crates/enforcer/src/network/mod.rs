@@ -6,7 +6,7 @@ mod socket;
 use crate::{
     inventory::Registry,
     outbox::now,
-    runtime::{Aggregator, Admit, Member, Repeats, Runtime},
+    runtime::{Admit, Aggregator, Member, Repeats, Runtime},
 };
 use end::Ends;
 use rampart_model::{
@@ -60,7 +60,11 @@ struct Key {
 
 impl Network {
     pub(crate) fn new(runtime: Arc<Runtime>, registry: Arc<Registry>) -> Self {
-        Self { runtime, registry, state: Mutex::default() }
+        Self {
+            runtime,
+            registry,
+            state: Mutex::default(),
+        }
     }
 
     pub(crate) fn socket(&self, socket: &Socket) {
@@ -69,12 +73,17 @@ impl Network {
 
     /// A flow or an attempt against policy.
     pub(crate) fn verdict(&self, event: &NetEvent) {
-        let Some(member) = self.runtime.member(event.label) else { return };
+        let Some(member) = self.runtime.member(event.label) else {
+            return;
+        };
         if !matches!(event.verdict, Verdict::Violate | Verdict::Deny) {
             return;
         }
         let pid = match event.pid {
-            0 => self.lock().sockets.pid(event.label, event.local, event.peer, event.direction),
+            0 => self
+                .lock()
+                .sockets
+                .pid(event.label, event.local, event.peer, event.direction),
             pid => Some(pid),
         };
         let violation = self.violation(&member, event, pid);
@@ -90,9 +99,17 @@ impl Network {
             violation: violation.clone(),
             workload: workload.clone(),
         };
-        let admitted = self.lock().violations.admit(&key, event.label, event.at, waiting);
+        let admitted = self
+            .lock()
+            .violations
+            .admit(&key, event.label, event.at, waiting);
         if admitted == Admit::Now {
-            self.write(Waiting { at: event.at, message, violation, workload });
+            self.write(Waiting {
+                at: event.at,
+                message,
+                violation,
+                workload,
+            });
         }
     }
 
@@ -112,7 +129,10 @@ impl Network {
             server_port: port,
             client_port,
             protocol,
-            applications: application::by_port(protocol, port).map(str::to_owned).into_iter().collect(),
+            applications: application::by_port(protocol, port)
+                .map(str::to_owned)
+                .into_iter()
+                .collect(),
             sessions: 1,
             bytes: 0,
             action: Action::Deny,
@@ -130,19 +150,26 @@ impl Network {
     /// Closes windows of repeats. Call it about once a second.
     pub(crate) fn tick(&self) {
         let closed = self.lock().violations.close(now());
-        closed.into_iter().for_each(|repeats| self.write_repeats(repeats));
+        closed
+            .into_iter()
+            .for_each(|repeats| self.write_repeats(repeats));
     }
 
     pub(crate) fn finish(&self) {
         let closed = self.lock().violations.close_all(now());
-        closed.into_iter().for_each(|repeats| self.write_repeats(repeats));
+        closed
+            .into_iter()
+            .for_each(|repeats| self.write_repeats(repeats));
     }
 
     fn write_repeats(&self, repeats: Repeats<Waiting>) {
         let mut waiting = repeats.last;
         waiting.violation.sessions = repeats.count;
         waiting.message = match repeats.flood {
-            true => format!("{} more violations of this container within seconds; the last: {}", repeats.count, waiting.message),
+            true => format!(
+                "{} more violations of this container within seconds; the last: {}",
+                repeats.count, waiting.message
+            ),
             false => format!("{} ({} more times)", waiting.message, repeats.count),
         };
         self.write(waiting);
@@ -155,12 +182,21 @@ impl Network {
         };
         let body = LogBody::Violation(Box::new(waiting.violation));
         let (at, workload) = (waiting.at, Some(waiting.workload));
-        self.runtime.out().record(at, level, "Network.Violation", waiting.message, workload, body);
+        self.runtime.out().record(
+            at,
+            level,
+            "Network.Violation",
+            waiting.message,
+            workload,
+            body,
+        );
     }
 
     /// Takes the kernel's flows and reports them as conversations.
     pub(crate) fn collect(&self) {
-        let Some(kernel) = self.runtime.kernel() else { return };
+        let Some(kernel) = self.runtime.kernel() else {
+            return;
+        };
         let flows = match kernel.drain_flows() {
             Ok(flows) => flows,
             Err(error) => {
@@ -170,7 +206,9 @@ impl Network {
         };
         let conversations = self.sum(&flows);
         for chunk in conversations.chunks(CHUNK) {
-            self.runtime.out().routine(&Report::Conversations(chunk.to_vec()));
+            self.runtime
+                .out()
+                .routine(&Report::Conversations(chunk.to_vec()));
         }
     }
 
@@ -180,7 +218,9 @@ impl Network {
             let (Some(key), Some(member)) = (Key::of(flow), self.runtime.member(flow.label)) else {
                 continue;
             };
-            let sum = sums.entry(key).or_insert_with(|| self.open(&key, &member, flow));
+            let sum = sums
+                .entry(key)
+                .or_insert_with(|| self.open(&key, &member, flow));
             if sum.process.is_none() {
                 sum.process = self.process(flow).map(Box::new);
             }
@@ -190,7 +230,11 @@ impl Network {
             sum.first_seen = sum.first_seen.min(flow.first_seen);
             if flow.last_seen >= sum.last_seen {
                 sum.last_seen = flow.last_seen;
-                sum.client_port = if key.ingress { flow.peer_port } else { flow.local_port };
+                sum.client_port = if key.ingress {
+                    flow.peer_port
+                } else {
+                    flow.local_port
+                };
             }
         }
         let mut all: Vec<_> = sums.into_values().collect();
@@ -207,7 +251,9 @@ impl Network {
             protocol: key.protocol,
             port: key.port,
             client_port: 0,
-            application: application::by_port(key.protocol, key.port).unwrap_or("").to_owned(),
+            application: application::by_port(key.protocol, key.port)
+                .unwrap_or("")
+                .to_owned(),
             sessions: 0,
             bytes_in: 0,
             bytes_out: 0,
@@ -226,7 +272,10 @@ impl Network {
     fn process(&self, flow: &Flow) -> Option<ProcessInfo> {
         let local = (flow.local, flow.local_port).into();
         let peer = (flow.peer, flow.peer_port).into();
-        let pid = self.lock().sockets.pid(flow.label, local, peer, flow.direction)?;
+        let pid = self
+            .lock()
+            .sockets
+            .pid(flow.label, local, peer, flow.direction)?;
         self.runtime.process_info(flow.label, pid)
     }
 
@@ -263,7 +312,11 @@ impl Key {
 }
 
 fn message(violation: &Violation) -> String {
-    let done = if violation.verdict == Verdict::Deny { "denied" } else { "detected" };
+    let done = if violation.verdict == Verdict::Deny {
+        "denied"
+    } else {
+        "detected"
+    };
     let rule = match violation.rule {
         RuleId::IMPLICIT => "no rule allows it".to_owned(),
         rule => format!("rule {rule}"),

@@ -15,7 +15,10 @@ struct Recent<K> {
 
 impl<K> Default for Recent<K> {
     fn default() -> Self {
-        Self { young: HashMap::new(), old: HashMap::new() }
+        Self {
+            young: HashMap::new(),
+            old: HashMap::new(),
+        }
     }
 }
 
@@ -44,7 +47,9 @@ impl Sockets {
             return;
         }
         match socket.op {
-            SocketOp::Listen => self.listeners.put((socket.label, socket.local.port()), socket.pid),
+            SocketOp::Listen => self
+                .listeners
+                .put((socket.label, socket.local.port()), socket.pid),
             SocketOp::Connect | SocketOp::Connected | SocketOp::Accept => {
                 let key = (socket.label, plain(socket.local), plain(socket.peer));
                 self.connections.put(key, socket.pid);

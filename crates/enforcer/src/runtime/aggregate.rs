@@ -53,7 +53,11 @@ pub(crate) struct Aggregator<T> {
 
 impl<T> Default for Aggregator<T> {
     fn default() -> Self {
-        Self { hasher: RandomState::new(), windows: HashMap::new(), budget: HashMap::new() }
+        Self {
+            hasher: RandomState::new(),
+            windows: HashMap::new(),
+            budget: HashMap::new(),
+        }
     }
 }
 
@@ -76,7 +80,10 @@ impl<T> Aggregator<T> {
             return Admit::Now;
         }
         let flood = self.hasher.hash_one(("flood", label));
-        let window = self.windows.entry(flood).or_insert_with(|| Window::open(now, true));
+        let window = self
+            .windows
+            .entry(flood)
+            .or_insert_with(|| Window::open(now, true));
         window.add(now, record());
         Admit::Counted
     }
@@ -101,9 +108,14 @@ impl<T> Aggregator<T> {
     }
 
     fn take(&mut self, over: impl Fn(&Window<T>) -> bool, now: Timestamp) -> Vec<Repeats<T>> {
-        self.budget.retain(|_, (since, _)| now.since(*since) < WINDOW_MS);
-        let closed: Vec<u64> =
-            self.windows.iter().filter(|(_, w)| over(w)).map(|(k, _)| *k).collect();
+        self.budget
+            .retain(|_, (since, _)| now.since(*since) < WINDOW_MS);
+        let closed: Vec<u64> = self
+            .windows
+            .iter()
+            .filter(|(_, w)| over(w))
+            .map(|(k, _)| *k)
+            .collect();
         closed
             .into_iter()
             .filter_map(|key| {
@@ -121,7 +133,13 @@ impl<T> Aggregator<T> {
 
 impl<T> Window<T> {
     fn open(now: Timestamp, flood: bool) -> Self {
-        Self { opened: now, from: now, last: None, count: 0, flood }
+        Self {
+            opened: now,
+            from: now,
+            last: None,
+            count: 0,
+            flood,
+        }
     }
 
     fn add(&mut self, now: Timestamp, record: T) {
@@ -148,10 +166,22 @@ mod tests {
         for n in 1..=9 {
             assert_eq!(a.admit(&"k", 1, at(n * 100), || n), Admit::Counted);
         }
-        assert_eq!(a.admit(&"k", 2, at(100), || 100), Admit::Now, "another label is another key");
+        assert_eq!(
+            a.admit(&"k", 2, at(100), || 100),
+            Admit::Now,
+            "another label is another key"
+        );
         assert_eq!(a.close(at(WINDOW_MS - 1)), []);
         let closed = a.close(at(WINDOW_MS + 100));
-        assert_eq!(closed, [Repeats { last: 9, count: 9, from: at(100), flood: false }]);
+        assert_eq!(
+            closed,
+            [Repeats {
+                last: 9,
+                count: 9,
+                from: at(100),
+                flood: false
+            }]
+        );
         assert_eq!(a.admit(&"k", 1, at(WINDOW_MS + 200), || 0), Admit::Now);
     }
 
@@ -163,7 +193,11 @@ mod tests {
             now += u32::from(a.admit(&n, 1, at(0), || n) == Admit::Now);
         }
         assert_eq!(now, LABEL_BUDGET);
-        assert_eq!(a.admit(&"calm", 2, at(0), || 0), Admit::Now, "others are not affected");
+        assert_eq!(
+            a.admit(&"calm", 2, at(0), || 0),
+            Admit::Now,
+            "others are not affected"
+        );
         let flood = a.close_all(at(1));
         assert_eq!(flood.len(), 1);
         assert!(flood[0].flood);

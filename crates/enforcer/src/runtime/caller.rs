@@ -7,9 +7,24 @@
 use std::{fs, fs::File, os::unix::fs::FileExt};
 
 const NAME_BYTES: usize = 256;
-const EXECVE: u64 = if cfg!(target_arch = "x86_64") { 59 } else { 221 };
-const EXECVEAT: u64 = if cfg!(target_arch = "x86_64") { 322 } else { 281 };
-const MULTI_CALL: &[&str] = &["busybox", "toybox", "coreutils", "uutils", "sbase-box", "ubase-box"];
+const EXECVE: u64 = if cfg!(target_arch = "x86_64") {
+    59
+} else {
+    221
+};
+const EXECVEAT: u64 = if cfg!(target_arch = "x86_64") {
+    322
+} else {
+    281
+};
+const MULTI_CALL: &[&str] = &[
+    "busybox",
+    "toybox",
+    "coreutils",
+    "uutils",
+    "sbase-box",
+    "ubase-box",
+];
 
 /// Whether a file serves many commands, chosen by the name it is called by.
 pub(crate) fn is_multi_call(path: &str) -> bool {
@@ -17,7 +32,10 @@ pub(crate) fn is_multi_call(path: &str) -> bool {
 }
 
 pub(crate) fn base_name(path: &str) -> &str {
-    path.trim_end_matches('/').rsplit('/').next().unwrap_or(path)
+    path.trim_end_matches('/')
+        .rsplit('/')
+        .next()
+        .unwrap_or(path)
 }
 
 /// The command a file runs as: the applet for a multi-call binary, else its own name.
@@ -26,7 +44,9 @@ pub(crate) fn command_name<'a>(path: &'a str, argv: &'a [String]) -> &'a str {
         return base_name(path);
     }
     let called = |n: usize| argv.get(n).map(|a| base_name(a.trim_start_matches('-')));
-    let Some(first) = called(0).filter(|n| !n.is_empty()) else { return base_name(path) };
+    let Some(first) = called(0).filter(|n| !n.is_empty()) else {
+        return base_name(path);
+    };
     if first != base_name(path) {
         return first;
     }
@@ -68,7 +88,10 @@ pub(crate) fn pending_exec(tid: u32, count: usize) -> Option<PendingExec> {
         .map_while(|p| Some(u64::from_le_bytes(p.try_into().ok()?)).filter(|&p| p != 0))
         .map_while(|pointer| text_at(&memory, pointer))
         .collect();
-    Some(PendingExec { filename: text_at(&memory, filename).unwrap_or_default(), argv })
+    Some(PendingExec {
+        filename: text_at(&memory, filename).unwrap_or_default(),
+        argv,
+    })
 }
 
 impl PendingExec {
@@ -118,7 +141,12 @@ mod tests {
     fn names_agree_or_not() {
         let call = |filename: &str, first: &str| {
             let argv = vec![first.to_owned()];
-            PendingExec { filename: filename.to_owned(), argv }.called().map(str::to_owned)
+            PendingExec {
+                filename: filename.to_owned(),
+                argv,
+            }
+            .called()
+            .map(str::to_owned)
         };
         assert_eq!(call("/run.sh", "./run.sh").as_deref(), Some("run.sh"));
         assert_eq!(call("/tmp/run.sh", "nc"), None);

@@ -5,15 +5,48 @@ use super::{
     incident::{Finding, subject},
     member::Member,
     plan::ExecFacts,
-    seed,
     table::Process,
 };
+use crate::outbox::now;
 use rampart_model::{LogLevel, Mechanism, Mode, Report, Timestamp, Verdict};
 use rampart_policy::{ProcessVerdict, process::reserved};
-use rampart_probe::{Cred, CredCause, Exec};
+use rampart_probe::{Cred, CredCause, Exec, procfs};
+use std::collections::HashMap;
 
 /// Names of host programs learned per run; a build machine has no end of them.
 const MAX_HOST_LEARNED: u32 = 2048;
+
+/// How long an exec may take to tell of itself, and how many are waited for.
+const EXEC_MS: i64 = 300;
+const MAX_ROOTS: usize = 4096;
+
+/// Processes whose effective id became root a moment ago: the earlier id, and when.
+#[derive(Debug, Default)]
+pub(super) struct Roots(HashMap<u32, (u32, Timestamp)>);
+
+impl Roots {
+    fn note(&mut self, pid: u32, before: u32, at: Timestamp) {
+        if self.0.len() < MAX_ROOTS {
+            self.0.insert(pid, (before, at));
+        }
+    }
+
+    fn take(&mut self, pid: u32) -> Option<u32> {
+        self.0.remove(&pid).map(|(before, _)| before)
+    }
+
+    fn take_older(&mut self, now: Timestamp) -> Vec<(u32, Timestamp)> {
+        let mut old = Vec::new();
+        self.0.retain(|pid, (_, at)| {
+            let waits = now.since(*at) < EXEC_MS;
+            if !waits {
+                old.push((*pid, *at));
+            }
+            waits
+        });
+        old
+    }
+}
 
 impl Runtime {
     /// An exec of a setuid-root file by a user who is not root. True if it was killed.
@@ -24,7 +57,9 @@ impl Runtime {
         process: &Process,
         verdict: &ProcessVerdict,
     ) -> bool {
-        let became_root = exec.gained && exec.prev_euid != 0 && exec.task.euid == 0;
+        let noted = self.lock().roots.take(process.pid);
+        let before = noted.unwrap_or(exec.prev_euid);
+        let became_root = (exec.gained || noted.is_some()) && before != 0 && exec.task.euid == 0;
         if !became_root {
             return false;
         }
@@ -42,27 +77,53 @@ impl Runtime {
         let task = &cred.task;
         let became_root =
             cred.old_uid != 0 && cred.old_euid != 0 && (task.uid == 0 || task.euid == 0);
-        let known = {
-            let mut state = self.lock();
-            let known = state.table.live_mut(task.pid);
-            if let Some(process) = known {
-                (process.uid, process.euid) = (task.uid, task.euid);
-            }
-            state.table.live(task.pid).cloned()
-        };
-        // An exec tells of itself.
-        if cred.cause != CredCause::Changed || !became_root {
+        if cred.cause != CredCause::Changed {
             return;
         }
-        let process = known.unwrap_or_else(|| seed::from_proc(task.pid, task.label));
+        if !became_root {
+            if let Some(process) = self.lock().table.live_mut(task.pid) {
+                (process.uid, process.euid) = (task.uid, task.euid);
+            }
+        } else if task.uid != 0 {
+            // The exec of a setuid file changes the effective id only, and tells of itself next.
+            self.lock().roots.note(task.pid, cred.old_euid, cred.at);
+        } else {
+            self.gained_root(task.pid, task.label, cred.at);
+        }
+    }
+
+    /// Effective root that no exec explained.
+    pub(super) fn flush_roots(&self) {
+        let waited = self.lock().roots.take_older(now());
+        for (pid, at) in waited {
+            let label = self.lock().table.live(pid).map(|p| p.label);
+            if let Some(label) = label {
+                self.gained_root(pid, label, at);
+            }
+        }
+    }
+
+    fn gained_root(&self, pid: u32, label: u32, at: Timestamp) {
+        // Overlay file systems act with the ids of whoever mounted them for a moment. What /proc
+        // shows are the process's own.
+        let Ok(status) = procfs::Status::read(pid) else {
+            return;
+        };
+        if status.uid != 0 && status.euid != 0 {
+            return;
+        }
+        let process = self.caller(pid, label);
+        if let Some(known) = self.lock().table.live_mut(pid) {
+            (known.uid, known.euid) = (status.uid, status.euid);
+        }
         if process.elevated {
             return;
         }
-        match self.member(task.label) {
+        match self.member(label) {
             Some(member) => {
-                self.escalated(&member, &process, cred.at, "setuid");
+                self.escalated(&member, &process, at, "setuid");
             }
-            None => self.host_escalated(&process, cred.at),
+            None => self.host_escalated(&process, at),
         }
     }
 
@@ -77,7 +138,13 @@ impl Runtime {
         let protect = member.plan.load().process_mode == Mode::Protect;
         let killed = protect && self.kernel().is_some_and(|k| k.kill(process.pid));
         let users = member.users.load();
-        let mut finding = self.escalation(process, at, operation, "Container.Privilege.Escalation", &users);
+        let mut finding = self.escalation(
+            process,
+            at,
+            operation,
+            "Container.Privilege.Escalation",
+            &users,
+        );
         finding.group = member.plan.load().group.clone();
         if killed {
             (finding.verdict, finding.mechanism) = (Verdict::Deny, Some(Mechanism::Kill));
@@ -95,7 +162,10 @@ impl Runtime {
         users: &super::Users,
     ) -> Finding {
         let state = self.lock();
-        let parent = state.table.live(process.ppid).map(|p| subject(p, users, &state.table));
+        let parent = state
+            .table
+            .live(process.ppid)
+            .map(|p| subject(p, users, &state.table));
         Finding {
             name,
             at,
@@ -114,8 +184,13 @@ impl Runtime {
         if matches!(host.mode, None | Some(Mode::Discover)) {
             return;
         }
-        let mut finding =
-            self.escalation(process, at, "setuid", "Host.Privilege.Escalation", &self.host_users);
+        let mut finding = self.escalation(
+            process,
+            at,
+            "setuid",
+            "Host.Privilege.Escalation",
+            &self.host_users,
+        );
         finding.group = host.policy.group.clone();
         self.report(None, finding);
     }
@@ -186,8 +261,11 @@ impl Runtime {
                 }
             }
             MAX_HOST_LEARNED => {
-                let text = format!("more than {MAX_HOST_LEARNED} host programs seen; no more are learned until restart");
-                self.out.activity(LogLevel::Warning, "Agent.Learning.Limit", text);
+                let text = format!(
+                    "more than {MAX_HOST_LEARNED} host programs seen; no more are learned until restart"
+                );
+                self.out
+                    .activity(LogLevel::Warning, "Agent.Learning.Limit", text);
             }
             _ => {
                 self.host_learned.fetch_sub(1, Ordering::Relaxed);

@@ -97,10 +97,18 @@ impl Runtime {
         }
         let deny = verdict.verdict == Verdict::Deny;
         let killed = deny && self.kernel().is_some_and(|k| k.kill(process.pid));
-        let mechanism = if held { Mechanism::KillAtExec } else { Mechanism::Kill };
+        let mechanism = if held {
+            Mechanism::KillAtExec
+        } else {
+            Mechanism::Kill
+        };
         let mut finding = self.exec_finding(member, exec, process, verdict);
         // Gone before the signal came is not "denied": the act took place.
-        finding.verdict = if killed { Verdict::Deny } else { Verdict::Violate };
+        finding.verdict = if killed {
+            Verdict::Deny
+        } else {
+            Verdict::Violate
+        };
         finding.mechanism = killed.then_some(mechanism);
         self.report(Some(member), finding);
         killed
@@ -120,7 +128,11 @@ impl Runtime {
             name: verdict.incident_name(false),
             at: exec.at,
             why: verdict.reason.message().to_owned(),
-            group: if verdict.group.is_empty() { plan.group.clone() } else { verdict.group.clone() },
+            group: if verdict.group.is_empty() {
+                plan.group.clone()
+            } else {
+                verdict.group.clone()
+            },
             rule: verdict.rule.clone(),
             verdict: verdict.verdict,
             mechanism: None,
@@ -136,7 +148,13 @@ impl Runtime {
     }
 
     /// Scripts that led to this exec: learned and reported like programs.
-    fn scripts(&self, member: &Member, process: &Process, parents: &[Arc<Image>], chain: &[String]) {
+    fn scripts(
+        &self,
+        member: &Member,
+        process: &Process,
+        parents: &[Arc<Image>],
+        chain: &[String],
+    ) {
         for path in chain.iter().filter(|path| !is_loader(path)) {
             let script = Process {
                 image: Arc::new(Image {
@@ -162,7 +180,10 @@ impl Runtime {
                 Verdict::Allow | Verdict::Deny => {}
                 Verdict::Learn => self.learn_script(member, &script),
                 Verdict::Violate => {
-                    let exec = Exec { at: process.started_at, ..Exec::default() };
+                    let exec = Exec {
+                        at: process.started_at,
+                        ..Exec::default()
+                    };
                     let finding = self.exec_finding(member, &exec, &script, &verdict);
                     self.report(Some(member), finding);
                 }
@@ -173,7 +194,9 @@ impl Runtime {
     /// The kernel stopped it; what remains is to tell.
     pub(super) fn killed(&self, killed: &Killed) {
         let exec = &killed.exec;
-        let Some(member) = self.member(exec.task.label) else { return };
+        let Some(member) = self.member(exec.task.label) else {
+            return;
+        };
         let process = {
             let mut state = self.lock();
             state.pending.forget(exec.task.pid);

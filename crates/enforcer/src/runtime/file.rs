@@ -6,11 +6,13 @@ use super::{
     incident::{Finding, subject},
     member::Member,
     table::Process,
+    users::Users,
 };
 use crate::outbox::now;
 use rampart_model::{Mechanism, Timestamp, Verdict};
 use rampart_policy::{FileAsk, FileVerdict};
 use rampart_probe::{Ask, Decision, FileAct, FileOp};
+use std::sync::Arc;
 
 impl Runtime {
     pub(super) fn judge_open(&self, member: &Member, ask: &Ask, write: Option<bool>) -> Decision {
@@ -25,25 +27,53 @@ impl Runtime {
         match verdict.verdict {
             Verdict::Allow => return Decision::Allow,
             Verdict::Learn => {
-                self.learn_file(member, &verdict.filter, verdict.behavior, &caller.image.path);
+                self.learn_file(
+                    member,
+                    &verdict.filter,
+                    verdict.behavior,
+                    &caller.image.path,
+                );
                 return Decision::Allow;
             }
             Verdict::Violate | Verdict::Deny => {}
         }
         let deny = verdict.verdict == Verdict::Deny;
-        let operation = if write == Some(false) { "open-read" } else { "open-write" };
+        let operation = if write == Some(false) {
+            "open-read"
+        } else {
+            "open-write"
+        };
         self.lock().opened.note(member.label, &path, now());
         let mechanism = deny.then_some(Mechanism::Fanotify);
-        self.file_finding(member, &caller, &verdict, &path, operation, mechanism, now());
-        if deny { Decision::Deny } else { Decision::Allow }
+        self.file_finding(
+            member,
+            &caller,
+            &verdict,
+            &path,
+            operation,
+            mechanism,
+            now(),
+        );
+        if deny {
+            Decision::Deny
+        } else {
+            Decision::Allow
+        }
     }
 
     /// A change that took place.
     pub(super) fn file_changed(&self, act: &FileAct) {
-        let Some(member) = self.member(act.label) else { return };
+        let Some(member) = self.member(act.label) else {
+            return;
+        };
         let by_host = act.actor_label != act.label;
         if by_host && is_managed_by_runtime(&act.path) {
             return;
+        }
+        if act.path == "/etc/passwd" || act.new_path.as_deref() == Some("/etc/passwd") {
+            member
+                .users
+                .store(Arc::new(Users::of(member.workload.load().pid)));
         }
         let caller = self.caller(act.pid, act.actor_label);
         let paths = std::iter::once(&act.path).chain(&act.new_path);
@@ -54,13 +84,21 @@ impl Runtime {
                 application: &caller.image.path,
             });
             if verdict.verdict == Verdict::Learn {
-                self.learn_file(&member, &verdict.filter, verdict.behavior, &caller.image.path);
+                self.learn_file(
+                    &member,
+                    &verdict.filter,
+                    verdict.behavior,
+                    &caller.image.path,
+                );
             }
             if !verdict.is_violation() || self.follows_from_open(&member, act, path) {
                 continue;
             }
             // It happened: whatever the policy says, it was not denied.
-            let verdict = FileVerdict { verdict: Verdict::Violate, ..verdict };
+            let verdict = FileVerdict {
+                verdict: Verdict::Violate,
+                ..verdict
+            };
             let operation = act.ops.first().map_or("modify", |op| op.name());
             self.file_finding(&member, &caller, &verdict, path, operation, None, act.at);
         }

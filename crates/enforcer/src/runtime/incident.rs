@@ -47,10 +47,17 @@ impl Incidents {
         let workload = member.map(|m| m.reference());
         let key = (
             (finding.name, finding.verdict, finding.operation),
-            (&finding.process.path, &finding.process.name, &finding.process.user),
+            (
+                &finding.process.path,
+                &finding.process.name,
+                &finding.process.user,
+            ),
             (&finding.parent.path, &finding.file_path, &finding.rule),
         );
-        let waiting = || Waiting { finding: finding.clone(), workload: workload.clone() };
+        let waiting = || Waiting {
+            finding: finding.clone(),
+            workload: workload.clone(),
+        };
         if self.windows.admit(&key, label, finding.at, waiting) == Admit::Now {
             let at = finding.at;
             write(out, Waiting { finding, workload }, 1, at, false);
@@ -71,14 +78,21 @@ impl Incidents {
 }
 
 fn write_repeats(out: &Outbox, repeats: Repeats<Waiting>) {
-    write(out, repeats.last, repeats.count, repeats.from, repeats.flood);
+    write(
+        out,
+        repeats.last,
+        repeats.count,
+        repeats.from,
+        repeats.flood,
+    );
 }
 
 fn write(out: &Outbox, waiting: Waiting, count: u32, from: Timestamp, flood: bool) {
     let Waiting { finding, workload } = waiting;
     let mut message = message(&finding);
     if flood {
-        message = format!("{count} more incidents of this container within seconds; the last: {message}");
+        message =
+            format!("{count} more incidents of this container within seconds; the last: {message}");
     }
     let level = level(&finding);
     let (at, name) = (finding.at, finding.name);
@@ -100,7 +114,14 @@ fn write(out: &Outbox, waiting: Waiting, count: u32, from: Timestamp, flood: boo
         count,
         remote: None,
     };
-    out.record(at, level, name, message, workload, LogBody::Incident(Box::new(incident)));
+    out.record(
+        at,
+        level,
+        name,
+        message,
+        workload,
+        LogBody::Incident(Box::new(incident)),
+    );
 }
 
 fn level(finding: &Finding) -> LogLevel {

@@ -21,7 +21,9 @@ const DENIED_ARGS: usize = 32;
 
 impl Judge for Runtime {
     fn judge(&self, ask: &Ask) -> Decision {
-        let Some(member) = self.member(ask.label) else { return Decision::Allow };
+        let Some(member) = self.member(ask.label) else {
+            return Decision::Allow;
+        };
         match ask.kind {
             AskKind::Exec => self.judge_exec(&member, ask),
             AskKind::Open { write } => self.judge_open(&member, ask, write),
@@ -32,9 +34,17 @@ impl Judge for Runtime {
 /// Whether the kernel opens this file itself to load others. As the program of an exec it is
 /// killed by its file id; see [`Runtime::enforce`].
 pub(super) fn is_loader(path: &str) -> bool {
-    let in_lib = ["/lib/", "/lib64/", "/lib32/", "/libx32/", "/usr/lib/", "/usr/lib64/", "/usr/lib32/"]
-        .iter()
-        .any(|dir| path.starts_with(dir));
+    let in_lib = [
+        "/lib/",
+        "/lib64/",
+        "/lib32/",
+        "/libx32/",
+        "/usr/lib/",
+        "/usr/lib64/",
+        "/usr/lib32/",
+    ]
+    .iter()
+    .any(|dir| path.starts_with(dir));
     let name = base_name(path);
     in_lib
         && ((name.starts_with("ld-linux") && name.contains(".so"))
@@ -55,9 +65,18 @@ impl Runtime {
             // The exec event names the applet, and a multi-call binary is no script.
             return Decision::AllowCached;
         }
-        let call = if multi { pending_exec(ask.tid, 2) } else { None }.unwrap_or_default();
+        let call = if multi {
+            pending_exec(ask.tid, 2)
+        } else {
+            None
+        }
+        .unwrap_or_default();
         let process = self.waiting(ask, &path, &call);
-        let parents = if plan.needs_parents { self.lock().parents(&process) } else { Vec::new() };
+        let parents = if plan.needs_parents {
+            self.lock().parents(&process)
+        } else {
+            Vec::new()
+        };
         let verdict = plan.judge(&ExecFacts {
             name: &process.image.name,
             path: &path,
@@ -67,21 +86,42 @@ impl Runtime {
             unlinked: ask.unlinked,
             from_exec: process.from_exec,
         });
+        // The exec event has the interpreter's own name, by which it is judged again.
+        if verdict.verdict == Verdict::Deny && multi && plan.interprets(&path, &call) {
+            return Decision::Allow;
+        }
+        self.answer(member, ask, &process, &verdict, plan.cacheable && !multi)
+    }
+
+    /// `by_file`: the verdict is the same for whoever runs this file.
+    fn answer(
+        &self,
+        member: &Member,
+        ask: &Ask,
+        process: &Process,
+        verdict: &ProcessVerdict,
+        by_file: bool,
+    ) -> Decision {
         match verdict.verdict {
-            // The exec event has the interpreter's own name, by which it is judged again.
-            Verdict::Deny if multi && plan.interprets(&path, &call) => Decision::Allow,
             Verdict::Deny => {
-                self.report(Some(member), self.denied_exec(member, ask, &process, &verdict));
+                self.report(
+                    Some(member),
+                    self.denied_exec(member, ask, process, verdict),
+                );
                 Decision::Deny
             }
             Verdict::Learn | Verdict::Violate => {
-                self.lock().pending.asked(ask.pid, &path);
+                self.lock().pending.asked(ask.pid, &process.image.path);
                 Decision::Allow
             }
             Verdict::Allow => {
                 self.let_dropped_run(member, ask);
-                let by_file = plan.cacheable && !multi && verdict.reason == Reason::Listed;
-                if by_file { Decision::AllowCached } else { Decision::Allow }
+                let cacheable = by_file && verdict.reason == Reason::Listed;
+                if cacheable {
+                    Decision::AllowCached
+                } else {
+                    Decision::Allow
+                }
             }
         }
     }
@@ -89,7 +129,10 @@ impl Runtime {
     /// The kernel would kill a file of the writable layer at exec, whatever the profile says.
     fn let_dropped_run(&self, member: &Member, ask: &Ask) {
         let dropped = ask.upper == Some(true) || ask.foreign;
-        let file = FileId { dev: ask.dev, ino: ask.ino };
+        let file = FileId {
+            dev: ask.dev,
+            ino: ask.ino,
+        };
         if dropped
             && member.plan.load().kernel.drift_kill
             && member.allow_dropped(file)
@@ -113,7 +156,12 @@ impl Runtime {
 
     /// The program behind a pid: from the table, else from /proc.
     pub(super) fn caller(&self, pid: u32, label: u32) -> Process {
-        let known = self.lock().table.live(pid).filter(|p| p.label == label).cloned();
+        let known = self
+            .lock()
+            .table
+            .live(pid)
+            .filter(|p| p.label == label)
+            .cloned();
         known.unwrap_or_else(|| super::seed::from_proc(pid, label))
     }
 
@@ -135,13 +183,20 @@ impl Runtime {
             name: verdict.incident_name(false),
             at: now(),
             why: verdict.reason.message().to_owned(),
-            group: if verdict.group.is_empty() { plan.group.clone() } else { verdict.group.clone() },
+            group: if verdict.group.is_empty() {
+                plan.group.clone()
+            } else {
+                verdict.group.clone()
+            },
             rule: verdict.rule.clone(),
             verdict: Verdict::Deny,
             mechanism: Some(Mechanism::Fanotify),
             process: Subject {
                 ancestors,
-                cmdline: pending_exec(ask.tid, DENIED_ARGS).unwrap_or_default().argv.join(" "),
+                cmdline: pending_exec(ask.tid, DENIED_ARGS)
+                    .unwrap_or_default()
+                    .argv
+                    .join(" "),
                 ..subject(process, &users, &state.table)
             },
             parent,
@@ -165,7 +220,12 @@ mod tests {
         ] {
             assert!(is_loader(path), "{path}");
         }
-        for path in ["/tmp/ld-linux-x86-64.so.2", "/usr/bin/ld", "/lib/evil", "/lib64x/ld-linux.so.2"] {
+        for path in [
+            "/tmp/ld-linux-x86-64.so.2",
+            "/usr/bin/ld",
+            "/lib/evil",
+            "/lib64x/ld-linux.so.2",
+        ] {
             assert!(!is_loader(path), "{path}");
         }
     }

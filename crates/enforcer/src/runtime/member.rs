@@ -85,12 +85,18 @@ impl Member {
 
     /// Remembers a file of the writable layer that the profile allows. True if it is new.
     pub(crate) fn allow_dropped(&self, file: FileId) -> bool {
-        let mut files = self.dropped_but_allowed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut files = self
+            .dropped_but_allowed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         files.len() < MAX_DROPPED && files.insert(file)
     }
 
     pub(crate) fn allowed_dropped(&self) -> Vec<FileId> {
-        let files = self.dropped_but_allowed.lock().unwrap_or_else(PoisonError::into_inner);
+        let files = self
+            .dropped_but_allowed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         files.iter().copied().collect()
     }
 }

@@ -35,6 +35,7 @@ use crate::{
     outbox::{Outbox, now},
 };
 use arc_swap::ArcSwap;
+use escalation::Roots;
 use incident::{Finding, Incidents};
 use opened::Opened;
 use pending::Pending;
@@ -42,7 +43,7 @@ use rampart_probe::{Event, KernelPolicy};
 use seen::Seen;
 use std::{
     collections::HashMap,
-    sync::{atomic::AtomicU32, Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, atomic::AtomicU32},
 };
 use table::Table;
 
@@ -67,6 +68,7 @@ struct State {
     /// Accesses already reported, so that what follows from them is not reported again.
     opened: Opened,
     pending: Pending,
+    roots: Roots,
 }
 
 impl Runtime {
@@ -83,6 +85,7 @@ impl Runtime {
                 seen: Seen::default(),
                 opened: Opened::default(),
                 pending: Pending::default(),
+                roots: Roots::default(),
             }),
             out,
             host_mount_ns,
@@ -137,7 +140,9 @@ impl Runtime {
 
     /// Puts the member's present plan in force in the kernel. Callers may race: the last plan wins.
     pub(crate) fn enforce(&self, member: &Member) -> Result<(), rampart_probe::Error> {
-        let Some(kernel) = self.kernel() else { return Ok(()) };
+        let Some(kernel) = self.kernel() else {
+            return Ok(());
+        };
         let _turn = member.applying();
         kernel.set_policy(member.label, &self.kernel_policy(member))
     }
@@ -157,7 +162,9 @@ impl Runtime {
             Event::Fork(fork) => {
                 let mut state = self.lock();
                 let (child, start) = (fork.child_pid, fork.child_start_ns);
-                state.table.fork(fork.parent.pid, child, start, fork.child_label, fork.at);
+                state
+                    .table
+                    .fork(fork.parent.pid, child, start, fork.child_label, fork.at);
             }
             Event::Exec(exec) => self.exec(exec),
             Event::Exit(exit) => {
@@ -179,6 +186,7 @@ impl Runtime {
 
     /// Closes windows of repeats. Call it about once a second.
     pub(crate) fn tick(&self) {
+        self.flush_roots();
         self.lock().incidents.close(&self.out, now());
     }
 

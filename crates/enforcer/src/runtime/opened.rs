@@ -40,7 +40,10 @@ mod tests {
         assert!(opened.covers(1, "/etc/passwd", at(10)));
         assert!(!opened.covers(2, "/etc/passwd", at(10)));
         assert!(!opened.covers(1, "/etc/shadow", at(10)));
-        assert!(!opened.covers(1, "/etc/passwd", at(MEMORY_MS)), "a later write is told again");
+        assert!(
+            !opened.covers(1, "/etc/passwd", at(MEMORY_MS)),
+            "a later write is told again"
+        );
         for n in 0..10_000 {
             opened.note(1, &n.to_string(), at(1));
         }

@@ -45,11 +45,13 @@ impl Plan {
             process_mode: policy.profile_mode,
             needs_parents: policy.process.iter().any(|r| r.name.ends_with("/*")),
             cacheable: policy.baseline == Baseline::Basic
-                && policy.process.iter().all(|r| r.user.is_empty() && !r.name.ends_with("/*")),
-            loaders_listed: policy
-                .process
-                .iter()
-                .any(|r| r.action == Action::Allow && (is_loader(&r.path) || allows_all(&r.name, &r.path))),
+                && policy
+                    .process
+                    .iter()
+                    .all(|r| r.user.is_empty() && !r.name.ends_with("/*")),
+            loaders_listed: policy.process.iter().any(|r| {
+                r.action == Action::Allow && (is_loader(&r.path) || allows_all(&r.name, &r.path))
+            }),
             kernel: KernelPolicy {
                 process_mode: policy.profile_mode,
                 network_mode: policy.policy_mode,
@@ -76,25 +78,38 @@ impl Plan {
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         let (a, b) = (&self.policy, &other.policy);
         self.kernel == other.kernel
-            && (a.profile_mode, a.policy_mode, a.baseline) == (b.profile_mode, b.policy_mode, b.baseline)
+            && (a.profile_mode, a.policy_mode, a.baseline)
+                == (b.profile_mode, b.policy_mode, b.baseline)
             && (&a.groups, &a.process, &a.files) == (&b.groups, &b.process, &b.files)
     }
 
     /// Whether a multi-call binary may be the interpreter of the script that is called: the
     /// profile lists both, the script by its own name.
     pub(crate) fn interprets(&self, path: &str, call: &PendingExec) -> bool {
-        let allowed = || self.policy.process.iter().filter(|r| r.action == Action::Allow);
+        let allowed = || {
+            self.policy
+                .process
+                .iter()
+                .filter(|r| r.action == Action::Allow)
+        };
         let is_script = |rule: &ProcessRule, name: &str| {
             rule.name == name && rule.path.starts_with('/') && !is_multi_call(&rule.path)
         };
-        call.called().is_some_and(|name| allowed().any(|rule| is_script(rule, name)))
+        call.called()
+            .is_some_and(|name| allowed().any(|rule| is_script(rule, name)))
             && allowed().any(|rule| rule.path == path)
     }
 }
 
 fn judge(policy: &WorkloadPolicy, facts: &ExecFacts<'_>) -> ProcessVerdict {
-    let parents: Vec<Parent<'_>> =
-        facts.parents.iter().map(|p| Parent { name: &p.name, path: &p.path }).collect();
+    let parents: Vec<Parent<'_>> = facts
+        .parents
+        .iter()
+        .map(|p| Parent {
+            name: &p.name,
+            path: &p.path,
+        })
+        .collect();
     policy.judge_process(&ProcessAsk {
         name: facts.name,
         path: facts.path,
@@ -114,15 +129,27 @@ fn allows_all(name: &str, path: &str) -> bool {
 /// Paths whose changes are told; asked about are those where a rule may deny, or learn from reads.
 fn protected(policy: &WorkloadPolicy) -> Vec<ProtectedPath> {
     let protect_mode = policy.profile_mode == Mode::Protect;
-    let watched = WATCHED.iter().map(|w| protect(w.filter, w.recursive, protect_mode && w.guarded));
+    let watched = WATCHED
+        .iter()
+        .map(|w| protect(w.filter, w.recursive, protect_mode && w.guarded));
     let rules = policy.files.iter().map(|rule| {
         let ask = protect_mode || rule.behavior == FileBehavior::BlockAccess;
         protect(&rule.filter, rule.recursive, ask)
     });
     let paths: BTreeSet<ProtectedPath> = watched.chain(rules).collect();
     // The same path, asked about, covers the one that is only watched.
-    let covered = |path: &ProtectedPath| !path.ask && paths.contains(&ProtectedPath { ask: true, ..path.clone() });
-    paths.iter().filter(|path| !covered(path)).cloned().collect()
+    let covered = |path: &ProtectedPath| {
+        !path.ask
+            && paths.contains(&ProtectedPath {
+                ask: true,
+                ..path.clone()
+            })
+    };
+    paths
+        .iter()
+        .filter(|path| !covered(path))
+        .cloned()
+        .collect()
 }
 
 /// A star before the last component is watched as everything below; the verdict tells apart.
@@ -132,9 +159,17 @@ fn protect(filter: &str, recursive: bool, ask: bool) -> ProtectedPath {
         Some((head, _)) => {
             let dir = head.rsplit_once('/').map_or("/", |(dir, _)| dir);
             let path = if dir.is_empty() { "/" } else { dir };
-            ProtectedPath { path: path.into(), recursive: true, ask }
+            ProtectedPath {
+                path: path.into(),
+                recursive: true,
+                ask,
+            }
         }
-        None => ProtectedPath { path: filter.into(), recursive, ask },
+        None => ProtectedPath {
+            path: filter.into(),
+            recursive,
+            ask,
+        },
     }
 }
 
@@ -192,7 +227,11 @@ mod tests {
             ("/a/b*/c", false, "/a", true),
             ("/*/x", false, "/", true),
         ] {
-            let want = ProtectedPath { path: path.into(), recursive: deep, ask: true };
+            let want = ProtectedPath {
+                path: path.into(),
+                recursive: deep,
+                ask: true,
+            };
             assert_eq!(protect(filter, recursive, true), want, "{filter}");
         }
     }

@@ -6,13 +6,22 @@ use rampart_model::{ProcessInfo, WorkloadId};
 impl Runtime {
     fn label_of(&self, workload: &WorkloadId) -> Option<u32> {
         let members = self.members.load();
-        members.values().find(|m| m.workload.load().id == *workload).map(|m| m.label)
+        members
+            .values()
+            .find(|m| m.workload.load().id == *workload)
+            .map(|m| m.label)
     }
 
     /// The process tree of a container, in the order of pids; of the host for the empty id.
     pub(crate) fn processes(&self, workload: &WorkloadId) -> Vec<ProcessInfo> {
-        let label = if workload.is_empty() { Some(0) } else { self.label_of(workload) };
-        let Some(label) = label else { return Vec::new() };
+        let label = if workload.is_empty() {
+            Some(0)
+        } else {
+            self.label_of(workload)
+        };
+        let Some(label) = label else {
+            return Vec::new();
+        };
         let found = self.lock().table.of_label(label);
         let mut infos = self.infos(label, found);
         for info in &mut infos {
@@ -23,7 +32,9 @@ impl Runtime {
 
     /// Ended processes, newest first.
     pub(crate) fn history(&self, workload: &WorkloadId) -> Vec<ProcessInfo> {
-        let Some(label) = self.label_of(workload) else { return Vec::new() };
+        let Some(label) = self.label_of(workload) else {
+            return Vec::new();
+        };
         let found = self.lock().table.ended(label);
         self.infos(label, found)
     }
@@ -61,6 +72,8 @@ impl Runtime {
 
 fn status(pid: u32) -> String {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+    let state = stat
+        .rsplit_once(") ")
+        .and_then(|(_, rest)| rest.chars().next());
     state.map(String::from).unwrap_or_default()
 }

@@ -5,7 +5,7 @@
 
 use nix::{
     fcntl::{OFlag, OpenHow, ResolveFlag, openat2},
-    sys::stat::{fstat, SFlag},
+    sys::stat::{SFlag, fstat},
 };
 use rampart_probe::FileId;
 use std::{
@@ -23,12 +23,16 @@ pub(crate) struct Rootfs {
 impl Rootfs {
     pub(crate) fn of(pid: u32) -> io::Result<Self> {
         let path = PathBuf::from(format!("/proc/{pid}/root"));
-        Ok(Self { root: File::open(path)?.into() })
+        Ok(Self {
+            root: File::open(path)?.into(),
+        })
     }
 
     #[cfg(test)]
     pub(crate) fn at(path: &Path) -> io::Result<Self> {
-        Ok(Self { root: File::open(path)?.into() })
+        Ok(Self {
+            root: File::open(path)?.into(),
+        })
     }
 
     fn open(&self, path: &Path, flags: OFlag) -> io::Result<OwnedFd> {
@@ -46,7 +50,10 @@ impl Rootfs {
         if SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT != SFlag::S_IFREG {
             return Err(io::ErrorKind::InvalidInput.into());
         }
-        Ok(FileId { dev: stat.st_dev, ino: stat.st_ino })
+        Ok(FileId {
+            dev: stat.st_dev,
+            ino: stat.st_ino,
+        })
     }
 
     pub(crate) fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
@@ -78,7 +85,11 @@ mod tests {
         symlink("/dev/zero", root.join("device")).unwrap();
         nix::unistd::mkfifo(&root.join("fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
         let rootfs = Rootfs::at(&root).unwrap();
-        let read = |p: &str| rootfs.read(Path::new(p), 100).map(|b| String::from_utf8(b).unwrap());
+        let read = |p: &str| {
+            rootfs
+                .read(Path::new(p), 100)
+                .map(|b| String::from_utf8(b).unwrap())
+        };
         assert_eq!(read("/absolute").unwrap(), "inside", "not the host's file");
         assert!(read("/climb").is_err());
         assert!(read("/device").is_err());

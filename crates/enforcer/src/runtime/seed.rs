@@ -13,7 +13,12 @@ use std::sync::Arc;
 /// One process; an empty one if it is gone.
 pub(super) fn from_proc(pid: u32, label: u32) -> Process {
     let found = procfs::process(pid, None).unwrap_or_default();
-    Process { pid, label, image: Arc::new(image(&found)), ..convert(&found, label) }
+    Process {
+        pid,
+        label,
+        image: Arc::new(image(&found)),
+        ..convert(&found, label)
+    }
 }
 
 fn image(found: &procfs::Process) -> Image {
@@ -47,7 +52,11 @@ fn convert(found: &procfs::Process, label: u32) -> Process {
 /// `/proc/PID/stat` counts from boot.
 fn started(start_ns: u64) -> Timestamp {
     let uptime = std::fs::read_to_string("/proc/uptime").unwrap_or_default();
-    let seconds: f64 = uptime.split(' ').next().and_then(|s| s.parse().ok()).unwrap_or(0.0);
+    let seconds: f64 = uptime
+        .split(' ')
+        .next()
+        .and_then(|s| s.parse().ok())
+        .unwrap_or(0.0);
     #[allow(clippy::cast_possible_truncation)]
     let boot = now().ms() - (seconds * 1000.0) as i64;
     Timestamp::from_ms(boot + i64::try_from(start_ns / 1_000_000).unwrap_or(0))
@@ -56,7 +65,11 @@ fn started(start_ns: u64) -> Timestamp {
 impl Runtime {
     /// Takes a snapshot of /proc into the table, under the labels `label_of` gives. Processes that
     /// events told of meanwhile stay as they are.
-    pub(crate) fn seed(&self, found: &[procfs::Process], label_of: impl Fn(&procfs::Process) -> u32) {
+    pub(crate) fn seed(
+        &self,
+        found: &[procfs::Process],
+        label_of: impl Fn(&procfs::Process) -> u32,
+    ) {
         for process in found {
             let label = label_of(process);
             let mut state = self.lock();
@@ -64,7 +77,10 @@ impl Runtime {
                 continue;
             }
             let image = state.table.image(image(process));
-            state.table.insert(Process { image, ..convert(process, label) });
+            state.table.insert(Process {
+                image,
+                ..convert(process, label)
+            });
         }
     }
 
@@ -79,7 +95,9 @@ impl Runtime {
     /// Shows in the table which running processes are not in the profile. They are not killed:
     /// Protect holds from the next exec.
     pub(crate) fn judge_running(&self, label: u32) {
-        let Some(member) = self.member(label) else { return };
+        let Some(member) = self.member(label) else {
+            return;
+        };
         let plan = member.plan.load();
         let users = member.users.load();
         let running = self.lock().table.of_label(label);

@@ -60,7 +60,10 @@ mod tests {
         let at = |ms| Timestamp::from_ms(1_000_000 + ms);
         assert!(seen.first(&"a", at(0)));
         assert!(!seen.first(&"a", at(1)));
-        assert!(!seen.first(&"a", at(GENERATION_MS + 2)), "still in the old generation");
+        assert!(
+            !seen.first(&"a", at(GENERATION_MS + 2)),
+            "still in the old generation"
+        );
         assert!(seen.first(&"a", at(3 * GENERATION_MS)));
         seen.forget(&"a");
         assert!(seen.first(&"a", at(3 * GENERATION_MS + 1)));

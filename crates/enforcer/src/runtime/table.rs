@@ -91,7 +91,10 @@ pub(crate) struct Table {
 
 impl Table {
     pub(crate) fn new(limits: TableLimits) -> Self {
-        Self { limits, ..Self::default() }
+        Self {
+            limits,
+            ..Self::default()
+        }
     }
 
     pub(crate) fn live(&self, pid: u32) -> Option<&Process> {
@@ -109,13 +112,25 @@ impl Table {
     /// Cuts what an exec set to the limits, now that the rest of the table is known.
     pub(crate) fn image(&self, mut image: Image) -> Arc<Image> {
         let crowded = self.cmdline_bytes.load(Ordering::Relaxed) >= self.limits.cmdline_bytes;
-        let limit = if crowded { SHORT_CMDLINE } else { self.limits.one_cmdline };
-        for text in [&mut image.cmdline, &mut image.path, &mut image.cwd, &mut image.name] {
+        let limit = if crowded {
+            SHORT_CMDLINE
+        } else {
+            self.limits.one_cmdline
+        };
+        for text in [
+            &mut image.cmdline,
+            &mut image.path,
+            &mut image.cwd,
+            &mut image.name,
+        ] {
             image.truncated |= cut(text, limit);
         }
         let bytes = weight(&image);
         self.cmdline_bytes.fetch_add(bytes, Ordering::Relaxed);
-        image.charge = Charge { budget: self.cmdline_bytes.clone(), bytes };
+        image.charge = Charge {
+            budget: self.cmdline_bytes.clone(),
+            bytes,
+        };
         Arc::new(image)
     }
 
@@ -129,7 +144,10 @@ impl Table {
         if known {
             self.unlink(process.pid);
         }
-        self.by_label.entry(process.label).or_default().insert(process.pid);
+        self.by_label
+            .entry(process.label)
+            .or_default()
+            .insert(process.pid);
         self.live.insert(process.pid, process);
     }
 
@@ -146,8 +164,19 @@ impl Table {
 
     /// The child of a known process shows its parent's image until it execs.
     /// Events of two rings may overtake each other: a child that has exec'd already stays as it is.
-    pub(crate) fn fork(&mut self, parent: u32, child: u32, start_ns: u64, label: u32, at: Timestamp) {
-        if self.live.get(&child).is_some_and(|p| same_start(p.start_ns, start_ns)) {
+    pub(crate) fn fork(
+        &mut self,
+        parent: u32,
+        child: u32,
+        start_ns: u64,
+        label: u32,
+        at: Timestamp,
+    ) {
+        if self
+            .live
+            .get(&child)
+            .is_some_and(|p| same_start(p.start_ns, start_ns))
+        {
             return;
         }
         let mut process = match self.live.get(&parent) {
@@ -165,10 +194,16 @@ impl Table {
 
     /// Ends a process unless its pid belongs to a younger one by now.
     pub(crate) fn exit(&mut self, pid: u32, start_ns: u64) {
-        if !self.live.get(&pid).is_some_and(|p| same_start(p.start_ns, start_ns)) {
+        if !self
+            .live
+            .get(&pid)
+            .is_some_and(|p| same_start(p.start_ns, start_ns))
+        {
             return;
         }
-        let Some(mut process) = self.unlink(pid) else { return };
+        let Some(mut process) = self.unlink(pid) else {
+            return;
+        };
         if process.label == 0 || self.limits.ended_per_label == 0 {
             return;
         }
@@ -208,7 +243,12 @@ impl Table {
 
     /// Newest first.
     pub(crate) fn ended(&self, label: u32) -> Vec<Process> {
-        self.ended.get(&label).into_iter().flatten().cloned().collect()
+        self.ended
+            .get(&label)
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect()
     }
 
     /// Live, or ended lately.
@@ -314,7 +354,14 @@ mod tests {
 
     fn add(table: &mut Table, pid: u32, ppid: u32, label: u32, start_ns: u64, cmdline: &str) {
         let image = table.image(image(cmdline));
-        table.insert(Process { pid, ppid, start_ns, label, image, ..Process::default() });
+        table.insert(Process {
+            pid,
+            ppid,
+            start_ns,
+            label,
+            image,
+            ..Process::default()
+        });
     }
 
     #[test]
@@ -332,7 +379,10 @@ mod tests {
 
     #[test]
     fn ten_thousand_processes_with_long_command_lines_stay_bounded() {
-        let limits = TableLimits { cmdline_bytes: 1 << 20, ..TableLimits::default() };
+        let limits = TableLimits {
+            cmdline_bytes: 1 << 20,
+            ..TableLimits::default()
+        };
         let mut table = Table::new(limits);
         let long = "x".repeat(1 << 20);
         add(&mut table, 1, 0, 5, 1, "init");
@@ -341,7 +391,10 @@ mod tests {
         }
         assert_eq!(table.of_label(5).len(), 10_000);
         let kept: usize = table.of_label(5).iter().map(|p| weight(&p.image)).sum();
-        assert!(kept < (1 << 20) + 10_000 * 2 * SHORT_CMDLINE, "{kept} bytes");
+        assert!(
+            kept < (1 << 20) + 10_000 * 2 * SHORT_CMDLINE,
+            "{kept} bytes"
+        );
         assert!(table.live(10_000).unwrap().image.truncated);
         for pid in 1..=10_000 {
             table.exit(pid, u64::from(pid));
@@ -353,14 +406,21 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_counted() {
-        let limits = TableLimits { processes: 3, ..TableLimits::default() };
+        let limits = TableLimits {
+            processes: 3,
+            ..TableLimits::default()
+        };
         let mut table = Table::new(limits);
         for pid in 1..=5 {
             add(&mut table, pid, 0, 1, 1, "x");
         }
         assert_eq!((table.len(), table.overflowed), (3, 2));
         add(&mut table, 3, 0, 1, 2, "y");
-        assert_eq!(table.live(3).unwrap().image.cmdline, "y", "a known pid always fits");
+        assert_eq!(
+            table.live(3).unwrap().image.cmdline,
+            "y",
+            "a known pid always fits"
+        );
     }
 
     #[test]
@@ -372,7 +432,10 @@ mod tests {
         }
         let line: Vec<u32> = table.ancestors(40).iter().map(|p| p.pid).collect();
         assert_eq!(line, (24..40).rev().collect::<Vec<_>>());
-        assert!(Arc::ptr_eq(&table.live(1).unwrap().image, &table.live(40).unwrap().image));
+        assert!(Arc::ptr_eq(
+            &table.live(1).unwrap().image,
+            &table.live(40).unwrap().image
+        ));
     }
 
     #[test]
@@ -383,7 +446,11 @@ mod tests {
         table.fork(1, 2, 70_000_000_000, 0, Timestamp::from_ms(1));
         assert_eq!(table.live(2).unwrap().image.cmdline, "worker");
         table.fork(1, 2, 90_000_000_000, 5, Timestamp::from_ms(1));
-        assert_eq!(table.live(2).unwrap().image.cmdline, "init", "the pid's next owner");
+        assert_eq!(
+            table.live(2).unwrap().image.cmdline,
+            "init",
+            "the pid's next owner"
+        );
     }
 
     #[test]

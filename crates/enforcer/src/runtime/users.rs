@@ -24,7 +24,9 @@ impl Users {
         let mut users = HashMap::new();
         for line in text.lines() {
             let mut fields = line.split(':');
-            let (Some(name), Some(uid)) = (fields.next(), fields.nth(1)) else { continue };
+            let (Some(name), Some(uid)) = (fields.next(), fields.nth(1)) else {
+                continue;
+            };
             if let Ok(uid) = uid.parse()
                 && !name.is_empty()
                 && name.len() <= MAX_NAME

@@ -13,8 +13,8 @@ use rampart_model::{
     node::Counter,
 };
 use rampart_probe::{
-    Ask, AskKind, Attach, Capabilities, Decision, Error, Event, Exec, FirstExec, Flow,
-    KernelPolicy, Judge, Task,
+    Ask, AskKind, Attach, Capabilities, Decision, Error, Event, Exec, FirstExec, Flow, Judge,
+    KernelPolicy, Task,
 };
 use std::{
     collections::{BTreeMap, HashMap},
@@ -98,7 +98,11 @@ impl Kernel for KernelRef {
     }
 
     fn set_policy(&self, label: u32, policy: &KernelPolicy) -> Result<(), Error> {
-        self.0.policies.lock().unwrap().insert(label, policy.clone());
+        self.0
+            .policies
+            .lock()
+            .unwrap()
+            .insert(label, policy.clone());
         self.0.call(Call::Policy(label));
         Ok(())
     }
@@ -146,7 +150,12 @@ pub(crate) struct FakeUplink {
 impl FakeUplink {
     pub(crate) fn new(snapshot: PolicySnapshot) -> Arc<Self> {
         let policy = watch::Sender::new(Arc::new(snapshot));
-        Arc::new(Self { got: Mutex::default(), down: AtomicBool::new(false), refused: AtomicU32::new(0), policy })
+        Arc::new(Self {
+            got: Mutex::default(),
+            down: AtomicBool::new(false),
+            refused: AtomicU32::new(0),
+            policy,
+        })
     }
 
     pub(crate) fn reports(&self) -> Vec<Report> {
@@ -188,7 +197,13 @@ impl FakeUplink {
     }
 
     pub(crate) async fn incident(&self, name: &str) -> Incident {
-        until(name, || self.incidents().into_iter().find(|(r, _)| r.name == name).map(|(_, i)| i)).await
+        until(name, || {
+            self.incidents()
+                .into_iter()
+                .find(|(r, _)| r.name == name)
+                .map(|(_, i)| i)
+        })
+        .await
     }
 }
 
@@ -224,7 +239,11 @@ pub(crate) struct Bed {
 
 impl Bed {
     pub(crate) async fn new(snapshot: PolicySnapshot) -> Self {
-        Self::in_dir(Arc::new(tempfile::tempdir().unwrap()), FakeUplink::new(snapshot)).await
+        Self::in_dir(
+            Arc::new(tempfile::tempdir().unwrap()),
+            FakeUplink::new(snapshot),
+        )
+        .await
     }
 
     pub(crate) async fn in_dir(dir: Arc<TempDir>, uplink: Arc<FakeUplink>) -> Self {
@@ -235,14 +254,20 @@ impl Bed {
         let judge: Arc<Mutex<Option<Arc<dyn Judge>>>> = Arc::default();
         let (their_kernel, their_sink, their_judge) = (kernel.clone(), sink.clone(), judge.clone());
         let world = World {
-            capabilities: Capabilities { tier: Tier::Fanotify, ..Capabilities::default() },
+            capabilities: Capabilities {
+                tier: Tier::Fanotify,
+                ..Capabilities::default()
+            },
             inventory: inventory.clone(),
             changes: receiver,
             start: Box::new(move |judge, sink| {
                 *their_judge.lock().unwrap() = Some(judge);
                 *their_sink.lock().unwrap() = Some(sink);
                 let guard = Box::new(SinkGuard(their_sink));
-                Ok(Started { kernel: Arc::new(KernelRef(their_kernel)), guard })
+                Ok(Started {
+                    kernel: Arc::new(KernelRef(their_kernel)),
+                    guard,
+                })
             }),
         };
         let enforcer = Enforcer::open_in(config(dir.path()), uplink.clone(), world).unwrap();
@@ -252,7 +277,16 @@ impl Bed {
         let running = tokio::spawn(async move { enforcer.run(stop).await.unwrap() });
         let judge = until("the judge", || judge.lock().unwrap().clone()).await;
         let bed = Self {
-            kernel, inventory, uplink, handle, judge, dir, sink, changes, shutdown, running,
+            kernel,
+            inventory,
+            uplink,
+            handle,
+            judge,
+            dir,
+            sink,
+            changes,
+            shutdown,
+            running,
         };
         let revision = bed.uplink.policy.borrow().revision;
         until("the policy", || (bed.revision() >= revision).then_some(())).await;
@@ -288,12 +322,23 @@ impl Bed {
 
     fn attached(&self) -> u32 {
         let calls = self.kernel.calls();
-        calls.iter().filter_map(|c| match c { Call::Attach(l) => Some(*l), _ => None }).max().unwrap_or(0)
+        calls
+            .iter()
+            .filter_map(|c| match c {
+                Call::Attach(l) => Some(*l),
+                _ => None,
+            })
+            .max()
+            .unwrap_or(0)
     }
 
     pub(crate) fn first_exec(&self, name: &str, pid: u32, path: &str) {
         let cgroup_id = u64::from(pid) + 1_000_000;
-        self.inventory.0.lock().unwrap().insert(cgroup_id, workload(name, cgroup_id));
+        self.inventory
+            .0
+            .lock()
+            .unwrap()
+            .insert(cgroup_id, workload(name, cgroup_id));
         let mut exec = exec(0, pid, 1, path, &[path]);
         exec.task.cgroup_id = cgroup_id;
         self.emit(Event::FirstExec(Box::new(FirstExec { held: true, exec })));
@@ -320,7 +365,10 @@ impl Bed {
     /// Stops it; what is left is sent first.
     pub(crate) async fn stop(self) -> (Arc<TempDir>, Arc<FakeUplink>) {
         self.shutdown.cancel();
-        tokio::time::timeout(DEADLINE, self.running).await.unwrap().unwrap();
+        tokio::time::timeout(DEADLINE, self.running)
+            .await
+            .unwrap()
+            .unwrap();
         (self.dir, self.uplink)
     }
 
@@ -342,7 +390,11 @@ impl Drop for SinkGuard {
 }
 
 pub(crate) fn config(dir: &Path) -> Config {
-    let node = Node { id: "node-1".into(), name: "one".to_owned(), ..Node::default() };
+    let node = Node {
+        id: "node-1".into(),
+        name: "one".to_owned(),
+        ..Node::default()
+    };
     let mut config = Config::new(node, dir.join("data"));
     config.flow_interval = Duration::from_millis(20);
     config.stats_interval = Duration::from_millis(50);
@@ -413,7 +465,11 @@ pub(crate) fn policy(revision: u64, mode: Mode, allowed: &[&str]) -> PolicySnaps
             kind: GroupKind::Container,
             profile_mode: Some(mode),
             policy_mode: Some(mode),
-            profile: ProcessProfile { baseline: Baseline::Basic, rules, ..ProcessProfile::default() },
+            profile: ProcessProfile {
+                baseline: Baseline::Basic,
+                rules,
+                ..ProcessProfile::default()
+            },
             ..Group::default()
         }],
         ..PolicySnapshot::default()

@@ -9,8 +9,14 @@ use rampart_probe::{Event, FirstExec};
 async fn an_allowed_first_exec_is_released_after_its_policy_is_in_force() {
     let bed = Bed::new(policy(1, Mode::Protect, &["/usr/sbin/nginx"])).await;
     bed.first_exec("web", 9_000_100, "/usr/sbin/nginx");
-    until("the release", || bed.kernel.did(&Call::Release(9_000_100)).then_some(())).await;
-    assert_eq!(bed.kernel.calls(), [Call::Attach(1), Call::Policy(1), Call::Release(9_000_100)]);
+    until("the release", || {
+        bed.kernel.did(&Call::Release(9_000_100)).then_some(())
+    })
+    .await;
+    assert_eq!(
+        bed.kernel.calls(),
+        [Call::Attach(1), Call::Policy(1), Call::Release(9_000_100)]
+    );
     assert!(bed.kernel.policies.lock().unwrap()[&1].drift_kill);
     let secured = until("the workload report", || {
         bed.uplink.reports().into_iter().find_map(|r| match r {
@@ -36,7 +42,10 @@ async fn a_denied_first_exec_is_killed_and_never_released() {
     assert_eq!(incident.action, "deny");
     assert_eq!(incident.mechanism, Some(Mechanism::KillAtExec));
     assert_eq!(incident.group.as_str(), "nv.web");
-    assert_eq!((incident.process.path.as_str(), incident.process.pid), ("/tmp/evil", 9_000_100));
+    assert_eq!(
+        (incident.process.path.as_str(), incident.process.pid),
+        ("/tmp/evil", 9_000_100)
+    );
 }
 
 #[tokio::test]
@@ -49,9 +58,18 @@ async fn two_processes_held_at_once_are_one_container() {
     };
     bed.first_exec("web", 9_000_100, "/bin/app");
     bed.emit(again);
-    until("both releases", || bed.kernel.did(&Call::Release(9_000_101)).then_some(())).await;
+    until("both releases", || {
+        bed.kernel.did(&Call::Release(9_000_101)).then_some(())
+    })
+    .await;
     let calls = bed.kernel.calls();
-    assert_eq!(calls.iter().filter(|c| matches!(c, Call::Attach(_))).count(), 1);
+    assert_eq!(
+        calls
+            .iter()
+            .filter(|c| matches!(c, Call::Attach(_)))
+            .count(),
+        1
+    );
     assert!(bed.kernel.did(&Call::Release(9_000_100)));
     match bed.handle.query(&Query::Processes("web-10000100".into())) {
         Reply::Processes(list) => {
@@ -68,8 +86,14 @@ async fn what_is_no_container_is_let_go_and_not_held_again() {
     let mut exec = exec(0, 9_000_050, 1, "/usr/bin/service", &["service"]);
     exec.task.cgroup_id = 77;
     bed.emit(Event::FirstExec(Box::new(FirstExec { held: true, exec })));
-    until("the release", || bed.kernel.did(&Call::Release(9_000_050)).then_some(())).await;
-    assert_eq!(bed.kernel.calls(), [Call::Ignore(77), Call::Release(9_000_050)]);
+    until("the release", || {
+        bed.kernel.did(&Call::Release(9_000_050)).then_some(())
+    })
+    .await;
+    assert_eq!(
+        bed.kernel.calls(),
+        [Call::Ignore(77), Call::Release(9_000_050)]
+    );
 }
 
 #[tokio::test]
@@ -86,14 +110,32 @@ async fn discovery_telling_later_adds_to_the_same_member_and_the_end_detaches() 
         .then_some(())
     })
     .await;
-    let removed = Change::Removed { id: known.id.clone(), at: rampart_model::Timestamp::from_ms(5), exit_code: 3 };
+    let removed = Change::Removed {
+        id: known.id.clone(),
+        at: rampart_model::Timestamp::from_ms(5),
+        exit_code: 3,
+    };
     bed.change(removed).await;
-    until("the detach", || bed.kernel.did(&Call::Detach(label)).then_some(())).await;
-    until("the stop report", || {
-        bed.uplink.reports().iter().any(|r| matches!(r, Report::Stopped { exit_code: 3, .. })).then_some(())
+    until("the detach", || {
+        bed.kernel.did(&Call::Detach(label)).then_some(())
     })
     .await;
-    assert_eq!(bed.kernel.calls().iter().filter(|c| matches!(c, Call::Attach(_))).count(), 1);
+    until("the stop report", || {
+        bed.uplink
+            .reports()
+            .iter()
+            .any(|r| matches!(r, Report::Stopped { exit_code: 3, .. }))
+            .then_some(())
+    })
+    .await;
+    assert_eq!(
+        bed.kernel
+            .calls()
+            .iter()
+            .filter(|c| matches!(c, Call::Attach(_)))
+            .count(),
+        1
+    );
 }
 
 #[tokio::test]
@@ -102,7 +144,12 @@ async fn a_new_policy_reaches_running_containers() {
     let label = bed.start("web", 9_000_100, "/bin/app").await;
     assert!(!bed.kernel.policies.lock().unwrap()[&label].drift_kill);
     bed.apply(policy(2, Mode::Protect, &["/bin/app"])).await;
-    until("protection", || bed.kernel.policies.lock().unwrap()[&label].drift_kill.then_some(())).await;
+    until("protection", || {
+        bed.kernel.policies.lock().unwrap()[&label]
+            .drift_kill
+            .then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -117,6 +164,9 @@ async fn the_kept_policy_protects_before_the_controller_answers() {
     let bed = Bed::in_dir(dir, silent).await;
     assert_eq!(bed.revision(), 7);
     bed.first_exec("web", 9_000_100, "/tmp/evil");
-    until("the kill", || bed.kernel.did(&Call::Kill(9_000_100)).then_some(())).await;
+    until("the kill", || {
+        bed.kernel.did(&Call::Kill(9_000_100)).then_some(())
+    })
+    .await;
     assert!(!bed.kernel.did(&Call::Release(9_000_100)));
 }

@@ -14,10 +14,12 @@ async fn ten_thousand_processes_are_listed_and_bounded() {
         exec.task.start_ns = u64::from(pid);
         bed.emit(Event::Exec(Box::new(exec)));
     }
-    let list = until("all of them", || match bed.handle.query(&Query::Processes("web-10000100".into())) {
-        Reply::Processes(list) if list.len() == 10_001 => Some(list),
+    let list = until("all of them", || {
+        match bed.handle.query(&Query::Processes("web-10000100".into())) {
+            Reply::Processes(list) if list.len() == 10_001 => Some(list),
 
-        _ => None,
+            _ => None,
+        }
     })
     .await;
     let bytes: usize = list.iter().map(|p| p.cmdline.len()).sum();
@@ -32,11 +34,19 @@ async fn a_container_that_never_settles_stops_being_learned() {
         bed.exec(label, 9_001_000, 9_000_100, &format!("/tmp/{n}"));
     }
     until("the limit to be told", || {
-        bed.uplink.records().iter().any(|r| r.name == "Agent.Learning.Limit").then_some(())
+        bed.uplink
+            .records()
+            .iter()
+            .any(|r| r.name == "Agent.Learning.Limit")
+            .then_some(())
     })
     .await;
     let (_, uplink) = bed.stop().await;
-    let learned = uplink.reports().iter().filter(|r| matches!(r, Report::LearnedProcess { .. })).count();
+    let learned = uplink
+        .reports()
+        .iter()
+        .filter(|r| matches!(r, Report::LearnedProcess { .. }))
+        .count();
     assert_eq!(learned, 4096);
 }
 
@@ -50,7 +60,10 @@ async fn odd_names_go_through_as_they_are() {
     assert_eq!(incident.process.path, path);
     bed.exec(label, 9_000_201, 9_000_100, "");
     bed.exec(label, 9_000_202, 9_000_202, "/");
-    until("the others", || (bed.uplink.incidents().len() == 3).then_some(())).await;
+    until("the others", || {
+        (bed.uplink.incidents().len() == 3).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -60,7 +73,11 @@ async fn a_fork_bomb_of_unknown_parents_does_no_harm() {
     for pid in 9_000_000..9_200_000u32 {
         bed.emit(Event::Fork(Fork {
             at: rampart_model::Timestamp::from_ms(1),
-            parent: Task { pid: pid - 1, label, ..Task::default() },
+            parent: Task {
+                pid: pid - 1,
+                label,
+                ..Task::default()
+            },
             child_pid: pid,
             child_label: label,
             child_cgroup_id: 0,
@@ -68,7 +85,10 @@ async fn a_fork_bomb_of_unknown_parents_does_no_harm() {
         }));
     }
     let stats = until("the overflow to be told", || {
-        bed.uplink.records().into_iter().find(|r| r.name == "Agent.Processes.Untracked")
+        bed.uplink
+            .records()
+            .into_iter()
+            .find(|r| r.name == "Agent.Processes.Untracked")
     })
     .await;
     assert!(stats.message.contains("process table"));

@@ -55,7 +55,11 @@ async fn flows_of_one_service_are_one_conversation_with_its_process() {
     }));
     bed.exec(label, 9_000_200, 9_000_100, "/bin/marker");
     until("the marker", || {
-        bed.uplink.reports().iter().any(|r| matches!(r, Report::LearnedProcess { path, .. } if path == "/bin/marker")).then_some(())
+        bed.uplink
+            .reports()
+            .iter()
+            .any(|r| matches!(r, Report::LearnedProcess { path, .. } if path == "/bin/marker"))
+            .then_some(())
     })
     .await;
     *bed.kernel.flows.lock().unwrap() = vec![flow(label, 40_000), flow(label, 40_001), flow(77, 1)];
@@ -66,9 +70,18 @@ async fn flows_of_one_service_are_one_conversation_with_its_process() {
     .await;
     assert_eq!(found.len(), 1, "{found:?}");
     let seen = &found[0];
-    assert_eq!((seen.port, seen.sessions, seen.bytes_in, seen.bytes_out), (6379, 2, 20, 10));
-    assert_eq!((seen.application.as_str(), seen.verdict), ("Redis", Verdict::Learn));
-    assert_eq!(seen.process.as_ref().map(|p| p.path.as_str()), Some("/bin/app"));
+    assert_eq!(
+        (seen.port, seen.sessions, seen.bytes_in, seen.bytes_out),
+        (6379, 2, 20, 10)
+    );
+    assert_eq!(
+        (seen.application.as_str(), seen.verdict),
+        ("Redis", Verdict::Learn)
+    );
+    assert_eq!(
+        seen.process.as_ref().map(|p| p.path.as_str()),
+        Some("/bin/app")
+    );
 }
 
 fn refused(label: u32, peer: &str, hook: NetHook) -> Event {
@@ -102,16 +115,34 @@ async fn a_refused_connection_is_a_violation_with_both_ends() {
         bed.emit(refused(label, "198.51.100.7:443", NetHook::Sock));
     }
     bed.emit(refused(label, "10.0.0.3:5432", NetHook::Packet));
-    until("two violations", || (bed.uplink.violations().len() >= 2).then_some(())).await;
+    until("two violations", || {
+        (bed.uplink.violations().len() >= 2).then_some(())
+    })
+    .await;
     let (_, uplink) = bed.stop().await;
     let all = uplink.violations();
     assert_eq!(all.len(), 3, "first, other, and the count of the repeats");
-    assert_eq!((all[0].client.name.as_str(), all[0].client.group.as_str()), ("web", "nv.web"));
-    assert_eq!((all[0].server.id.as_str(), all[0].server_port), ("external", 443));
-    assert_eq!((all[0].verdict, all[0].mechanism), (Verdict::Deny, Some(Mechanism::CgroupSock)));
-    assert_eq!(all[0].process.as_ref().map(|p| p.path.as_str()), Some("/bin/app"));
+    assert_eq!(
+        (all[0].client.name.as_str(), all[0].client.group.as_str()),
+        ("web", "nv.web")
+    );
+    assert_eq!(
+        (all[0].server.id.as_str(), all[0].server_port),
+        ("external", 443)
+    );
+    assert_eq!(
+        (all[0].verdict, all[0].mechanism),
+        (Verdict::Deny, Some(Mechanism::CgroupSock))
+    );
+    assert_eq!(
+        all[0].process.as_ref().map(|p| p.path.as_str()),
+        Some("/bin/app")
+    );
     assert_eq!(all[0].applications, ["SSL"]);
-    assert_eq!((all[1].server.id.as_str(), all[1].server.group.as_str()), ("db-1", "nv.db.shop"));
+    assert_eq!(
+        (all[1].server.id.as_str(), all[1].server.group.as_str()),
+        ("db-1", "nv.db.shop")
+    );
     assert_eq!(all[1].mechanism, Some(Mechanism::CgroupSkb));
     assert_eq!(all[2].sessions, 4);
 }

@@ -1,7 +1,7 @@
 //! Learn, report and deny processes; escalation; aggregation; the process tree.
 
 use crate::fake::*;
-use rampart_model::{Action, Mechanism, Mode, Query, Reply, Report, Verdict, ProcessInfo};
+use rampart_model::{Action, Mechanism, Mode, ProcessInfo, Query, Reply, Report, Verdict};
 use rampart_probe::{Ask, AskKind, Cred, CredCause, Decision, Event, KillReason, Killed, Task};
 
 fn learned(bed: &Bed) -> Vec<(String, String)> {
@@ -29,7 +29,13 @@ async fn discover_learns_each_program_once() {
         bed.exec(label, pid, 9_000_100, "/bin/date");
     }
     bed.exec(label, 9_000_300, 9_000_100, "/bin/last");
-    until("the last", || learned(&bed).iter().any(|(_, p)| p == "/bin/last").then_some(())).await;
+    until("the last", || {
+        learned(&bed)
+            .iter()
+            .any(|(_, p)| p == "/bin/last")
+            .then_some(())
+    })
+    .await;
     let group = "nv.web".to_owned();
     let want = ["/usr/sbin/nginx", "/bin/date", "/bin/last"].map(|p| (group.clone(), p.to_owned()));
     assert_eq!(learned(&bed), want);
@@ -42,13 +48,23 @@ async fn a_script_is_learned_with_its_interpreter_and_needed_in_protect() {
     let label = bed.start("web", 9_000_100, "/bin/app").await;
     assert_eq!(bed.ask(label, 9_000_200, "/run.sh"), Decision::Allow);
     assert_eq!(bed.ask(label, 9_000_200, "/bin/dash"), Decision::Allow);
-    assert_eq!(bed.ask(label, 9_000_200, "/lib64/ld-linux-x86-64.so.2"), Decision::Allow);
+    assert_eq!(
+        bed.ask(label, 9_000_200, "/lib64/ld-linux-x86-64.so.2"),
+        Decision::Allow
+    );
     bed.exec(label, 9_000_200, 9_000_100, "/bin/dash");
-    until("the interpreter", || learned(&bed).iter().any(|(_, p)| p == "/bin/dash").then_some(())).await;
+    until("the interpreter", || {
+        learned(&bed)
+            .iter()
+            .any(|(_, p)| p == "/bin/dash")
+            .then_some(())
+    })
+    .await;
     let paths: Vec<_> = learned(&bed).into_iter().map(|(_, p)| p).collect();
     assert_eq!(paths, ["/run.sh", "/bin/dash"]);
 
-    bed.apply(policy(2, Mode::Protect, &["/bin/app", "/bin/dash"])).await;
+    bed.apply(policy(2, Mode::Protect, &["/bin/app", "/bin/dash"]))
+        .await;
     assert_eq!(bed.ask(label, 9_000_201, "/other.sh"), Decision::Deny);
     assert_ne!(bed.ask(label, 9_000_201, "/bin/dash"), Decision::Deny);
 }
@@ -58,16 +74,28 @@ async fn monitor_reports_and_lets_run() {
     let bed = Bed::new(policy(1, Mode::Monitor, &["/bin/app"])).await;
     let label = bed.start("web", 9_000_100, "/bin/app").await;
     assert_eq!(bed.ask(label, 9_000_200, "/bin/sh"), Decision::Allow);
-    bed.emit(Event::Exec(Box::new(exec(label, 9_000_200, 9_000_100, "/bin/sh", &["sh", "-c", "id"]))));
+    bed.emit(Event::Exec(Box::new(exec(
+        label,
+        9_000_200,
+        9_000_100,
+        "/bin/sh",
+        &["sh", "-c", "id"],
+    ))));
     let incident = bed.uplink.incident("Process.Profile.Violation").await;
-    assert_eq!((incident.action.as_str(), incident.verdict), ("violate", Verdict::Violate));
+    assert_eq!(
+        (incident.action.as_str(), incident.verdict),
+        ("violate", Verdict::Violate)
+    );
     assert_eq!(incident.mechanism, None);
     assert_eq!(incident.process.cmdline, "sh -c id");
     assert_eq!(incident.process.ancestors[0], "app");
     assert_eq!(incident.parent.path, "/bin/app");
     assert_eq!(incident.process.user, "root");
     assert!(!bed.kernel.did(&Call::Kill(9_000_200)));
-    let red: Vec<_> = processes(&bed, "web-10000100").into_iter().map(|p| (p.pid, p.action)).collect();
+    let red: Vec<_> = processes(&bed, "web-10000100")
+        .into_iter()
+        .map(|p| (p.pid, p.action))
+        .collect();
     assert_eq!(red, [(9_000_100, Action::Allow), (9_000_200, Action::Deny)]);
 }
 
@@ -79,10 +107,17 @@ async fn protect_denies_before_the_exec() {
     assert_eq!(bed.ask(label, 9_000_100, "/usr/bin/nc"), Decision::Deny);
     let incident = bed.uplink.incident("Container.Suspicious.Process").await;
     assert_eq!(incident.mechanism, Some(Mechanism::Fanotify));
-    assert_eq!((incident.verdict, incident.operation.as_str()), (Verdict::Deny, "exec"));
+    assert_eq!(
+        (incident.verdict, incident.operation.as_str()),
+        (Verdict::Deny, "exec")
+    );
     assert_eq!(incident.process.path, "/usr/bin/nc");
     assert_eq!(incident.parent.path, "/bin/app", "the program that tried");
-    assert_eq!(bed.ask(99, 1, "/usr/bin/nc"), Decision::Allow, "an unknown label is no business of ours");
+    assert_eq!(
+        bed.ask(99, 1, "/usr/bin/nc"),
+        Decision::Allow,
+        "an unknown label is no business of ours"
+    );
 }
 
 #[tokio::test]
@@ -94,10 +129,16 @@ async fn what_slips_past_the_question_is_killed() {
     assert!(bed.kernel.did(&Call::Kill(9_000_200)));
     assert_eq!(incident.mechanism, Some(Mechanism::Kill));
 
-    let killed = Killed { reason: KillReason::Fileless, exec: exec(label, 9_000_201, 9_000_100, "/memfd:x", &["x"]) };
+    let killed = Killed {
+        reason: KillReason::Fileless,
+        exec: exec(label, 9_000_201, 9_000_100, "/memfd:x", &["x"]),
+    };
     bed.emit(Event::Killed(Box::new(killed)));
     let told = until("the kill at exec", || {
-        bed.uplink.incidents().into_iter().find(|(_, i)| i.mechanism == Some(Mechanism::KillAtExec))
+        bed.uplink
+            .incidents()
+            .into_iter()
+            .find(|(_, i)| i.mechanism == Some(Mechanism::KillAtExec))
     })
     .await;
     assert!(told.0.message.contains("from memory"), "{}", told.0.message);
@@ -107,9 +148,15 @@ async fn what_slips_past_the_question_is_killed() {
 async fn a_dropped_file_the_profile_allows_is_made_known_to_the_kernel() {
     let bed = Bed::new(policy(1, Mode::Protect, &["/bin/app", "/data/tool"])).await;
     let label = bed.start("web", 9_000_100, "/bin/app").await;
-    let dropped = Ask { upper: Some(true), ino: 4711, ..ask(label, 9_000_100, "/data/tool", AskKind::Exec) };
+    let dropped = Ask {
+        upper: Some(true),
+        ino: 4711,
+        ..ask(label, 9_000_100, "/data/tool", AskKind::Exec)
+    };
     assert_ne!(bed.judge.judge(&dropped), Decision::Deny);
-    let allowed = bed.kernel.policies.lock().unwrap()[&label].exec_allow.clone();
+    let allowed = bed.kernel.policies.lock().unwrap()[&label]
+        .exec_allow
+        .clone();
     assert!(allowed.iter().any(|file| file.ino == 4711), "{allowed:?}");
 }
 
@@ -120,16 +167,30 @@ async fn repeats_are_one_record_with_a_count_and_the_first_is_at_once() {
     for _ in 0..1000 {
         assert_eq!(bed.ask(label, 9_000_100, "/bin/evil"), Decision::Deny);
     }
-    assert_eq!(bed.uplink.incident("Process.Profile.Violation").await.count, 1);
+    assert_eq!(
+        bed.uplink.incident("Process.Profile.Violation").await.count,
+        1
+    );
     let (_, uplink) = bed.stop().await;
-    let counts: Vec<_> = uplink.incidents().into_iter().map(|(_, i)| i.count).collect();
+    let counts: Vec<_> = uplink
+        .incidents()
+        .into_iter()
+        .map(|(_, i)| i.count)
+        .collect();
     assert_eq!(counts, [1, 999], "nothing is lost at the stop either");
 }
 
 fn became_root(label: u32, pid: u32, old_uid: u32) -> Event {
     Event::Cred(Cred {
         at: rampart_model::Timestamp::from_ms(1),
-        task: Task { pid, tid: pid, label, uid: 0, euid: 0, ..Task::default() },
+        task: Task {
+            pid,
+            tid: pid,
+            label,
+            uid: 0,
+            euid: 0,
+            ..Task::default()
+        },
         old_uid,
         old_euid: old_uid,
         old_caps: 0,
@@ -137,20 +198,51 @@ fn became_root(label: u32, pid: u32, old_uid: u32) -> Event {
     })
 }
 
+/// A process that is root indeed, as /proc will be asked.
+fn root_pid() -> Option<u32> {
+    let own = std::process::id();
+    let is_root = rampart_probe::procfs::Status::read(own).is_ok_and(|s| s.euid == 0);
+    if !is_root {
+        rampart_testkit::require::skip("escalation by a system call", "not root");
+    }
+    is_root.then_some(own)
+}
+
 #[tokio::test]
 async fn root_from_nowhere_is_an_escalation_and_killed_in_protect() {
-    for (mode, killed) in [(Mode::Discover, false), (Mode::Monitor, false), (Mode::Protect, true)] {
+    let Some(root) = root_pid() else { return };
+    for (mode, killed) in [
+        (Mode::Discover, false),
+        (Mode::Monitor, false),
+        (Mode::Protect, true),
+    ] {
         let bed = Bed::new(policy(1, mode, &["/bin/app", "/bin/worker"])).await;
         let label = bed.start("web", 9_000_100, "/bin/app").await;
-        bed.exec(label, 9_000_200, 9_000_100, "/bin/worker");
-        bed.emit(became_root(label, 9_000_200, 0));
-        bed.emit(became_root(label, 9_000_200, 33));
+        bed.exec(label, root, 9_000_100, "/bin/worker");
+        bed.emit(became_root(label, root, 0));
+        bed.emit(became_root(label, root, 33));
         let incident = bed.uplink.incident("Container.Privilege.Escalation").await;
         assert_eq!(incident.process.path, "/bin/worker");
-        assert_eq!(bed.kernel.did(&Call::Kill(9_000_200)), killed, "{mode}");
-        let verdict = if killed { Verdict::Deny } else { Verdict::Violate };
+        assert_eq!(bed.kernel.did(&Call::Kill(root)), killed, "{mode}");
+        let verdict = if killed {
+            Verdict::Deny
+        } else {
+            Verdict::Violate
+        };
         assert_eq!((incident.verdict, incident.count), (verdict, 1));
     }
+}
+
+#[tokio::test]
+async fn ids_borrowed_for_a_moment_are_no_escalation() {
+    let bed = Bed::new(policy(1, Mode::Protect, &["/bin/app"])).await;
+    let label = bed.start("web", 9_000_100, "/bin/app").await;
+    // An overlay file system acts as its mounter; /proc knows of no such change.
+    bed.emit(became_root(label, 9_000_100, 33));
+    bed.exec(label, 9_000_300, 9_000_100, "/bin/marker");
+    bed.uplink.incident("Process.Profile.Violation").await;
+    assert_eq!(bed.uplink.incidents().len(), 1);
+    assert!(!bed.kernel.did(&Call::Kill(9_000_100)));
 }
 
 #[tokio::test]
@@ -159,7 +251,12 @@ async fn sudo_in_the_profile_is_no_escalation() {
     let label = bed.start("web", 9_000_100, "/bin/app").await;
     let gained = |pid: u32, path: &str, upper: bool| {
         let mut gained = exec(label, pid, 9_000_100, path, &[path]);
-        (gained.gained, gained.prev_uid, gained.prev_euid, gained.upper) = (true, 33, 33, upper);
+        (
+            gained.gained,
+            gained.prev_uid,
+            gained.prev_euid,
+            gained.upper,
+        ) = (true, 33, 33, upper);
         gained.task.uid = 33;
         Event::Exec(Box::new(gained))
     };
@@ -167,12 +264,20 @@ async fn sudo_in_the_profile_is_no_escalation() {
     bed.emit(became_root(label, 9_000_200, 33));
     bed.exec(label, 9_000_300, 9_000_100, "/bin/marker");
     bed.uplink.incident("Process.Profile.Violation").await;
-    let names: Vec<_> = bed.uplink.incidents().into_iter().map(|(r, _)| r.name).collect();
+    let names: Vec<_> = bed
+        .uplink
+        .incidents()
+        .into_iter()
+        .map(|(r, _)| r.name)
+        .collect();
     assert_eq!(names, ["Process.Profile.Violation"]);
 
     bed.emit(gained(9_000_400, "/usr/bin/sudo", true));
     let incident = bed.uplink.incident("Container.Privilege.Escalation").await;
-    assert_eq!(incident.operation, "setuid-exec", "a sudo the image did not ship");
+    assert_eq!(
+        incident.operation, "setuid-exec",
+        "a sudo the image did not ship"
+    );
     assert!(bed.kernel.did(&Call::Kill(9_000_400)));
 }
 
@@ -184,9 +289,24 @@ async fn runtime_exec_is_marked_with_its_children() {
     bed.exec(label, 9_000_300, 9999, "/bin/sh");
     bed.exec(label, 9_000_301, 9_000_300, "/bin/ls");
     bed.exec(label, 9_000_400, 9_000_100, "/bin/end");
-    until("the tree", || (processes(&bed, "web-10000100").len() >= 5).then_some(())).await;
-    let marks: Vec<_> = processes(&bed, "web-10000100").into_iter().map(|p| (p.pid, p.from_exec)).collect();
-    assert_eq!(marks, [(9_000_100, false), (9_000_200, false), (9_000_300, true), (9_000_301, true), (9_000_400, false)]);
+    until("the tree", || {
+        (processes(&bed, "web-10000100").len() >= 5).then_some(())
+    })
+    .await;
+    let marks: Vec<_> = processes(&bed, "web-10000100")
+        .into_iter()
+        .map(|p| (p.pid, p.from_exec))
+        .collect();
+    assert_eq!(
+        marks,
+        [
+            (9_000_100, false),
+            (9_000_200, false),
+            (9_000_300, true),
+            (9_000_301, true),
+            (9_000_400, false)
+        ]
+    );
 }
 
 #[tokio::test]
@@ -195,7 +315,13 @@ async fn the_runtimes_own_helper_is_not_judged() {
     let ours = u32::try_from(std::fs::metadata("/proc/self/ns/mnt").unwrap().ino()).unwrap();
     let bed = Bed::new(policy(1, Mode::Protect, &["/bin/app", "/bin/sh"])).await;
     let label = bed.start("web", 9_000_100, "/bin/app").await;
-    let mut helper = exec(label, 9_000_200, 9999, "/memfd:runc_cloned:/proc/self/exe", &["runc", "init"]);
+    let mut helper = exec(
+        label,
+        9_000_200,
+        9999,
+        "/memfd:runc_cloned:/proc/self/exe",
+        &["runc", "init"],
+    );
     (helper.task.mount_ns, helper.unlinked) = (ours, true);
     bed.emit(Event::Exec(Box::new(helper)));
     bed.exec(label, 9_000_200, 9999, "/bin/sh");
@@ -219,9 +345,17 @@ async fn the_host_is_watched_when_its_group_has_a_mode_and_never_stopped() {
     bed.exec(0, 9_000_200, 1, "/usr/bin/nmap");
     bed.exec(0, 9_000_201, 1, "/usr/bin/tool");
     let incident = bed.uplink.incident("Host.Suspicious.Process").await;
-    assert_eq!((incident.verdict, incident.group.as_str()), (Verdict::Violate, "nodes"));
+    assert_eq!(
+        (incident.verdict, incident.group.as_str()),
+        (Verdict::Violate, "nodes")
+    );
     bed.uplink.incident("Host.Process.Violation").await;
-    assert!(!bed.kernel.calls().iter().any(|c| matches!(c, Call::Kill(_))));
+    assert!(
+        !bed.kernel
+            .calls()
+            .iter()
+            .any(|c| matches!(c, Call::Kill(_)))
+    );
 
     let quiet = Bed::new(policy(1, Mode::Protect, &[])).await;
     quiet.exec(0, 9_000_200, 1, "/usr/bin/nmap");

@@ -32,14 +32,24 @@ impl Bed {
     async fn new(dir: Arc<TempDir>, snapshot: PolicySnapshot) -> Self {
         let uplink = FakeUplink::new(snapshot);
         let facts = rampart_cluster::node_facts();
-        let node = Node { id: "node-1".into(), name: "one".to_owned(), ..facts };
+        let node = Node {
+            id: "node-1".into(),
+            name: "one".to_owned(),
+            ..facts
+        };
         let config = Config::new(node, dir.path().join("data"));
         let enforcer = Enforcer::open(config, uplink.clone()).unwrap();
         let handle = enforcer.handle();
         let shutdown = CancellationToken::new();
         let stop = shutdown.clone();
         let running = tokio::spawn(async move { enforcer.run(stop).await.unwrap() });
-        let bed = Self { uplink, handle, dir, shutdown, running };
+        let bed = Self {
+            uplink,
+            handle,
+            dir,
+            shutdown,
+            running,
+        };
         until("the start", || {
             let started = |name: &str| bed.uplink.records().iter().any(|r| r.name == name);
             started("Agent.Start").then_some(())
@@ -51,9 +61,11 @@ impl Bed {
 
     async fn in_force(&self) {
         let revision = self.uplink.policy.borrow().revision;
-        until("the policy", || match self.handle.query(&Query::ProbeSummary) {
-            Reply::ProbeSummary(s) if s.policy_revision >= revision => Some(()),
-            _ => None,
+        until("the policy", || {
+            match self.handle.query(&Query::ProbeSummary) {
+                Reply::ProbeSummary(s) if s.policy_revision >= revision => Some(()),
+                _ => None,
+            }
         })
         .await;
     }
@@ -65,7 +77,9 @@ impl Bed {
         let revision = format!("\"revision\":{},", self.uplink.policy.borrow().revision);
         until("the policy in force", || {
             let kept = std::fs::read(&path).unwrap_or_default();
-            String::from_utf8_lossy(&kept).contains(&revision).then_some(())
+            String::from_utf8_lossy(&kept)
+                .contains(&revision)
+                .then_some(())
         })
         .await;
     }
@@ -83,11 +97,20 @@ impl Bed {
     fn learned(&self, group: &str) -> Vec<ProcessRule> {
         let mut rules: Vec<ProcessRule> = Vec::new();
         for report in self.uplink.reports() {
-            if let Report::LearnedProcess { group: of, name, path, .. } = report
+            if let Report::LearnedProcess {
+                group: of,
+                name,
+                path,
+                ..
+            } = report
                 && of.as_str() == group
                 && !rules.iter().any(|r| (&r.name, &r.path) == (&name, &path))
             {
-                rules.push(ProcessRule { name, path, ..ProcessRule::default() });
+                rules.push(ProcessRule {
+                    name,
+                    path,
+                    ..ProcessRule::default()
+                });
             }
         }
         rules
@@ -96,18 +119,35 @@ impl Bed {
     async fn learned_all(&self, group: &str, names: &[&str]) -> Vec<ProcessRule> {
         until("what is to be learned", || {
             let rules = self.learned(group);
-            names.iter().all(|n| rules.iter().any(|r| r.name == *n)).then_some(rules)
+            names
+                .iter()
+                .all(|n| rules.iter().any(|r| r.name == *n))
+                .then_some(rules)
         })
         .await
     }
 
     async fn incident(&self, what: &str, wanted: impl Fn(&Incident) -> bool) -> Incident {
-        until(what, || self.uplink.incidents().into_iter().map(|(_, i)| i).find(&wanted)).await
+        let end = tokio::time::Instant::now() + DEADLINE;
+        loop {
+            let all = self.uplink.incidents();
+            if let Some((_, found)) = all.iter().find(|(_, i)| wanted(i)) {
+                return found.clone();
+            }
+            assert!(
+                tokio::time::Instant::now() < end,
+                "no incident for {what} among {all:#?}"
+            );
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
     }
 
     async fn stop(self) -> Arc<TempDir> {
         self.shutdown.cancel();
-        tokio::time::timeout(DEADLINE, self.running).await.unwrap().unwrap();
+        tokio::time::timeout(DEADLINE, self.running)
+            .await
+            .unwrap()
+            .unwrap();
         self.dir
     }
 }
@@ -118,7 +158,10 @@ fn able(test: &str) -> bool {
     }
     let found = rampart_probe::detect();
     if found.tier < Tier::Fanotify {
-        rampart_testkit::require::skip(test, &format!("tier {}: {}", found.tier, found.reasons.join("; ")));
+        rampart_testkit::require::skip(
+            test,
+            &format!("tier {}: {}", found.tier, found.reasons.join("; ")),
+        );
         return false;
     }
     true
@@ -137,7 +180,12 @@ impl Ground {
         let rootfs = Rootfs::busybox(dir.path().join("rootfs")).unwrap();
         let service = unique_name("enf");
         let group = format!("nv.{service}");
-        Self { dir, rootfs, service, group }
+        Self {
+            dir,
+            rootfs,
+            service,
+            group,
+        }
     }
 
     fn policy(&self, revision: u64, mode: Mode, rules: Vec<ProcessRule>) -> PolicySnapshot {
@@ -149,18 +197,31 @@ impl Ground {
             ..Group::default()
         };
         group.profile.rules = rules;
-        group.files = vec![FileRule { filter: "/etc/passwd".to_owned(), ..FileRule::default() }];
-        PolicySnapshot { revision, groups: vec![group], ..PolicySnapshot::default() }
+        group.files = vec![FileRule {
+            filter: "/etc/passwd".to_owned(),
+            ..FileRule::default()
+        }];
+        PolicySnapshot {
+            revision,
+            groups: vec![group],
+            ..PolicySnapshot::default()
+        }
     }
 
     fn run(&self, script: &str) -> RuncContainer {
-        let builder = RuncContainer::builder(&self.rootfs).overlay().label("app", &self.service);
+        let builder = RuncContainer::builder(&self.rootfs)
+            .overlay()
+            .label("app", &self.service);
         builder.shell(script).run().unwrap()
     }
 }
 
 fn text(output: &std::process::Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
 }
 
 /// Applets are run by their path: by their bare name Debian's busybox runs many without an exec.
@@ -173,40 +234,85 @@ async fn learn_then_detect_then_deny() {
     }
     let _turn = TURN.lock().await;
     let ground = Ground::new();
-    ground.rootfs.write("run.sh", "#!/bin/sh\n/bin/id >/dev/null\n", 0o755).unwrap();
-    let bed = Bed::new(ground.dir.clone(), ground.policy(1, Mode::Discover, Vec::new())).await;
+    ground
+        .rootfs
+        .write("run.sh", "#!/bin/sh\n/bin/id >/dev/null\n", 0o755)
+        .unwrap();
+    let bed = Bed::new(
+        ground.dir.clone(),
+        ground.policy(1, Mode::Discover, Vec::new()),
+    )
+    .await;
     let container = ground.run(IDLE);
     bed.secured(&container).await;
-    container.shell("/run.sh; /bin/cat /etc/passwd; /bin/cp /bin/busybox /copy; /bin/chmod +x /copy").unwrap();
-    let rules = bed.learned_all(&ground.group, &["sh", "sleep", "id", "run.sh", "cat", "cp", "chmod"]).await;
+    container
+        .shell("/run.sh; /bin/cat /etc/passwd; /bin/cp /bin/busybox /copy; /bin/chmod +x /copy")
+        .unwrap();
+    let rules = bed
+        .learned_all(
+            &ground.group,
+            &["sh", "sleep", "id", "run.sh", "cat", "cp", "chmod"],
+        )
+        .await;
 
-    bed.apply(ground.policy(2, Mode::Monitor, rules.clone())).await;
+    bed.apply(ground.policy(2, Mode::Monitor, rules.clone()))
+        .await;
     let seen = container.shell("/bin/uname").unwrap();
     assert!(text(&seen).contains("Linux"), "{}", text(&seen));
-    let incident = bed.incident("the detection", |i| i.process.name == "uname").await;
-    assert_eq!((incident.verdict, incident.action.as_str()), (Verdict::Violate, "violate"));
+    let incident = bed
+        .incident("the detection", |i| i.process.name == "uname")
+        .await;
+    assert_eq!(
+        (incident.verdict, incident.action.as_str()),
+        (Verdict::Violate, "violate")
+    );
     assert_eq!(incident.process.path, "/bin/busybox");
 
     bed.apply(ground.policy(3, Mode::Protect, rules)).await;
     let still = container.shell("/run.sh && /bin/cat /etc/passwd").unwrap();
-    assert!(still.status.success() && text(&still).contains("root:"), "{}", text(&still));
+    assert!(
+        still.status.success() && text(&still).contains("root:"),
+        "{}",
+        text(&still)
+    );
     let denied = container.shell("/bin/hostname").unwrap();
     assert!(text(&denied).contains("not permitted"), "{}", text(&denied));
-    let incident = bed.incident("the denial", |i| i.process.name == "hostname").await;
-    assert_eq!((incident.verdict, incident.mechanism), (Verdict::Deny, Some(Mechanism::Fanotify)));
+    let incident = bed
+        .incident("the denial", |i| i.process.name == "hostname")
+        .await;
+    assert_eq!(
+        (incident.verdict, incident.mechanism),
+        (Verdict::Deny, Some(Mechanism::Fanotify))
+    );
     assert_eq!(incident.parent.name, "sh");
 
-    let dropped = container.shell("/bin/cp /bin/busybox /tmp/busybox; /tmp/busybox echo RAN").unwrap();
+    let dropped = container
+        .shell("/bin/cp /bin/busybox /tmp/busybox; /tmp/busybox echo RAN")
+        .unwrap();
     assert!(!text(&dropped).contains("RAN"), "{}", text(&dropped));
-    let incident = bed.incident("the drop", |i| i.process.path == "/tmp/busybox").await;
+    let incident = bed
+        .incident("the drop", |i| i.process.path == "/tmp/busybox")
+        .await;
     assert_eq!(incident.verdict, Verdict::Deny);
 
-    let script = container.shell("printf '#!/bin/sh\\necho RAN\\n' > /tmp/x.sh; /bin/chmod +x /tmp/x.sh; /tmp/x.sh").unwrap();
+    let script = container
+        .shell("printf '#!/bin/sh\\necho RAN\\n' > /tmp/x.sh; /bin/chmod +x /tmp/x.sh; /tmp/x.sh")
+        .unwrap();
     assert!(!text(&script).contains("RAN"), "{}", text(&script));
 
-    let write = container.shell("echo evil:x:0:0::/:/bin/sh >> /etc/passwd; /bin/cat /etc/passwd").unwrap();
-    assert!(text(&write).contains("root:") && !text(&write).contains("evil"), "{}", text(&write));
-    let incident = bed.incident("the file denial", |i| i.file_path == "/etc/passwd" && i.verdict == Verdict::Deny).await;
+    let write = container
+        .shell("echo evil:x:0:0::/:/bin/sh >> /etc/passwd; /bin/cat /etc/passwd")
+        .unwrap();
+    assert!(
+        text(&write).contains("root:") && !text(&write).contains("evil"),
+        "{}",
+        text(&write)
+    );
+    let incident = bed
+        .incident("the file denial", |i| {
+            i.file_path == "/etc/passwd" && i.verdict == Verdict::Deny
+        })
+        .await;
     assert_eq!(incident.mechanism, Some(Mechanism::Fanotify));
     assert_eq!(incident.operation, "open-write");
 
@@ -214,7 +320,11 @@ async fn learn_then_detect_then_deny() {
         Reply::Processes(list) => list,
         other => panic!("{other:?}"),
     };
-    assert!(list.iter().any(|p| p.pid == container.pid() && p.name == "sh" && !p.from_exec), "{list:?}");
+    assert!(
+        list.iter()
+            .any(|p| p.pid == container.pid() && p.name == "sh" && !p.from_exec),
+        "{list:?}"
+    );
     bed.stop().await;
 }
 
@@ -225,24 +335,48 @@ async fn a_denied_first_exec_runs_no_instruction() {
     }
     let _turn = TURN.lock().await;
     let ground = Ground::new();
-    let other = ProcessRule { name: "nginx".to_owned(), path: "/usr/sbin/nginx".to_owned(), ..ProcessRule::default() };
-    let bed = Bed::new(ground.dir.clone(), ground.policy(1, Mode::Protect, vec![other])).await;
+    let other = ProcessRule {
+        name: "nginx".to_owned(),
+        path: "/usr/sbin/nginx".to_owned(),
+        ..ProcessRule::default()
+    };
+    let bed = Bed::new(
+        ground.dir.clone(),
+        ground.policy(1, Mode::Protect, vec![other]),
+    )
+    .await;
     for _ in 0..5 {
         let container = ground.run("echo ran > /marker; sleep 60");
         assert!(container.wait_stopped(DEADLINE));
-        assert!(!container.bundle().join("upper/marker").exists());
+        let ran = container.bundle().join("upper/marker").exists();
+        let told = bed.uplink.incidents();
+        let told: Vec<_> = told.iter().filter(|(r, _)| r.workload.as_ref().is_some_and(|w| w.id.as_str() == container.id())).map(|(_, i)| (i.process.pid, &i.process.name, i.mechanism, i.verdict)).collect();
+        assert!(!ran, "{} ran: {told:?}", container.pid());
         let pid = container.pid();
         let incident = bed.incident("the kill", |i| i.process.pid == pid).await;
-        assert_eq!((incident.verdict, incident.mechanism), (Verdict::Deny, Some(Mechanism::KillAtExec)));
+        assert_eq!(
+            (incident.verdict, incident.mechanism),
+            (Verdict::Deny, Some(Mechanism::KillAtExec))
+        );
         assert_eq!(incident.group.as_str(), ground.group);
     }
     let stats = until("the latency", || match bed.handle.query(&Query::Stats) {
-        Reply::Stats(stats) if stats.counters.get("start_to_enforced_count").is_some_and(|n| *n >= 5) => Some(stats),
+        Reply::Stats(stats)
+            if stats
+                .counters
+                .get("start_to_enforced_count")
+                .is_some_and(|n| *n >= 5) =>
+        {
+            Some(stats)
+        }
         _ => None,
     })
     .await;
     let worst = stats.counters["start_to_enforced_max_us"];
-    eprintln!("first exec to enforced: p50 {} µs, worst {worst} µs", stats.counters["start_to_enforced_p50_us"]);
+    eprintln!(
+        "first exec to enforced: p50 {} µs, worst {worst} µs",
+        stats.counters["start_to_enforced_p50_us"]
+    );
     assert!(worst < 2_000_000, "within the hold deadline");
     bed.stop().await;
 }
@@ -254,18 +388,43 @@ async fn a_setuid_program_and_a_changed_file_are_detected() {
     }
     let _turn = TURN.lock().await;
     let ground = Ground::new();
-    ground.rootfs.copy(&ground.rootfs.at("bin/busybox"), "bin/escalate", 0o4755).unwrap();
+    ground
+        .rootfs
+        .copy(&ground.rootfs.at("bin/busybox"), "bin/escalate", 0o4755)
+        .unwrap();
     ground.rootfs.write("etc/shadow", "", 0o666).unwrap();
-    let bed = Bed::new(ground.dir.clone(), ground.policy(1, Mode::Monitor, Vec::new())).await;
-    let builder = RuncContainer::builder(&ground.rootfs).overlay().label("app", &ground.service);
+    let bed = Bed::new(
+        ground.dir.clone(),
+        ground.policy(1, Mode::Monitor, Vec::new()),
+    )
+    .await;
+    let builder = RuncContainer::builder(&ground.rootfs)
+        .overlay()
+        .label("app", &ground.service);
     let container = builder.user(65534, 65534).shell(IDLE).run().unwrap();
     bed.secured(&container).await;
-    container.shell("/bin/escalate; echo x >> /etc/shadow; true").unwrap();
-    let incident = bed.incident("the escalation", |i| i.operation == "setuid-exec").await;
-    assert_eq!((incident.process.path.as_str(), incident.process.euid), ("/bin/escalate", 0));
-    assert_eq!((incident.process.uid, incident.process.user.as_str()), (65534, "nobody"));
-    let incident = bed.incident("the change", |i| i.file_path == "/etc/shadow").await;
-    assert_eq!((incident.verdict, incident.mechanism), (Verdict::Violate, None));
+    let ran = container
+        .shell("/bin/escalate; echo x >> /etc/shadow; true")
+        .unwrap();
+    assert!(text(&ran).contains("applet not found"), "{}", text(&ran));
+    let incident = bed
+        .incident("the escalation", |i| i.operation == "setuid-exec")
+        .await;
+    assert_eq!(
+        (incident.process.path.as_str(), incident.process.euid),
+        ("/bin/escalate", 0)
+    );
+    assert_eq!(
+        (incident.process.uid, incident.process.user.as_str()),
+        (65534, "nobody")
+    );
+    let incident = bed
+        .incident("the change", |i| i.file_path == "/etc/shadow")
+        .await;
+    assert_eq!(
+        (incident.verdict, incident.mechanism),
+        (Verdict::Violate, None)
+    );
     bed.stop().await;
 }
 
@@ -276,16 +435,31 @@ async fn a_restart_attaches_what_runs_and_enforces_the_kept_policy() {
     }
     let _turn = TURN.lock().await;
     let ground = Ground::new();
-    let bed = Bed::new(ground.dir.clone(), ground.policy(1, Mode::Discover, Vec::new())).await;
+    let bed = Bed::new(
+        ground.dir.clone(),
+        ground.policy(1, Mode::Discover, Vec::new()),
+    )
+    .await;
     let container = ground.run(IDLE);
     bed.secured(&container).await;
     let rules = bed.learned_all(&ground.group, &["sh", "sleep"]).await;
     bed.apply(ground.policy(2, Mode::Protect, rules)).await;
     let dir = bed.stop().await;
     let free = container.shell("/bin/uname").unwrap();
-    assert!(text(&free).contains("Linux"), "nothing is left behind: {}", text(&free));
+    assert!(
+        text(&free).contains("Linux"),
+        "nothing is left behind: {}",
+        text(&free)
+    );
 
-    let bed = Bed::new(dir, PolicySnapshot { revision: 0, ..PolicySnapshot::default() }).await;
+    let bed = Bed::new(
+        dir,
+        PolicySnapshot {
+            revision: 0,
+            ..PolicySnapshot::default()
+        },
+    )
+    .await;
     bed.secured(&container).await;
     let denied = container.shell("/bin/uname").unwrap();
     assert!(text(&denied).contains("not permitted"), "{}", text(&denied));
@@ -293,7 +467,11 @@ async fn a_restart_attaches_what_runs_and_enforces_the_kept_policy() {
         Reply::Processes(list) => list,
         other => panic!("{other:?}"),
     };
-    assert!(list.iter().any(|p| p.pid == container.pid() && p.path == "/bin/busybox"), "{list:?}");
+    assert!(
+        list.iter()
+            .any(|p| p.pid == container.pid() && p.path == "/bin/busybox"),
+        "{list:?}"
+    );
     bed.stop().await;
 }
 
@@ -321,8 +499,14 @@ async fn connections_are_learned_then_refused() {
     let bridge = Bridge::new().unwrap();
     let netns = bridge.namespace().unwrap();
     let (known, unknown) = (serve(bridge.gateway()), serve(bridge.gateway()));
-    let bed = Bed::new(ground.dir.clone(), ground.policy(1, Mode::Discover, Vec::new())).await;
-    let builder = RuncContainer::builder(&ground.rootfs).overlay().label("app", &ground.service);
+    let bed = Bed::new(
+        ground.dir.clone(),
+        ground.policy(1, Mode::Discover, Vec::new()),
+    )
+    .await;
+    let builder = RuncContainer::builder(&ground.rootfs)
+        .overlay()
+        .label("app", &ground.service);
     let container = builder.netns(netns.path()).shell(IDLE).run().unwrap();
     bed.secured(&container).await;
     let get = |port: u16| {
@@ -333,16 +517,22 @@ async fn connections_are_learned_then_refused() {
     assert!(answer.contains("ok"), "{answer}");
     let learned = until("the conversation", || {
         bed.uplink.reports().into_iter().find_map(|r| match r {
-            Report::Conversations(list) => {
-                list.into_iter().find(|c| c.workload.as_str() == container.id() && c.port == known)
-            }
+            Report::Conversations(list) => list
+                .into_iter()
+                .find(|c| c.workload.as_str() == container.id() && c.port == known),
             _ => None,
         })
     })
     .await;
     assert_eq!((learned.verdict, learned.ingress), (Verdict::Learn, false));
-    assert!(learned.bytes_in > 0 && learned.bytes_out > 0 && learned.sessions == 1, "{learned:?}");
-    assert_eq!(learned.process.as_ref().map(|p| p.name.as_str()), Some("nc"));
+    assert!(
+        learned.bytes_in > 0 && learned.bytes_out > 0 && learned.sessions == 1,
+        "{learned:?}"
+    );
+    assert_eq!(
+        learned.process.as_ref().map(|p| p.name.as_str()),
+        Some("nc")
+    );
 
     let network = |revision, mode| {
         let mut snapshot = ground.policy(revision, Mode::Discover, Vec::new());
@@ -360,7 +550,10 @@ async fn connections_are_learned_then_refused() {
     bed.apply(network(2, Mode::Monitor)).await;
     assert!(text(&get(unknown)).contains("ok"));
     until("the detection", || {
-        bed.uplink.violations().into_iter().find(|v| v.server_port == unknown && v.verdict == Verdict::Violate)
+        bed.uplink
+            .violations()
+            .into_iter()
+            .find(|v| v.server_port == unknown && v.verdict == Verdict::Violate)
     })
     .await;
 
@@ -369,7 +562,10 @@ async fn connections_are_learned_then_refused() {
     let refused = text(&get(unknown));
     assert!(refused.contains("not permitted"), "{refused}");
     let violation = until("the refusal", || {
-        bed.uplink.violations().into_iter().find(|v| v.server_port == unknown && v.verdict == Verdict::Deny)
+        bed.uplink
+            .violations()
+            .into_iter()
+            .find(|v| v.server_port == unknown && v.verdict == Verdict::Deny)
     })
     .await;
     assert_eq!(violation.mechanism, Some(Mechanism::CgroupSock));

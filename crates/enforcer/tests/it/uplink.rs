@@ -8,14 +8,21 @@ use std::sync::{Arc, atomic::Ordering};
 use tokio_util::sync::CancellationToken;
 
 fn denied_paths(uplink: &FakeUplink) -> Vec<String> {
-    uplink.incidents().into_iter().map(|(_, i)| i.process.path).collect()
+    uplink
+        .incidents()
+        .into_iter()
+        .map(|(_, i)| i.process.path)
+        .collect()
 }
 
 #[tokio::test]
 async fn records_of_a_dark_time_come_in_order_and_once() {
     let bed = Bed::new(policy(1, Mode::Protect, &["/bin/app"])).await;
     let label = bed.start("web", 9_000_100, "/bin/app").await;
-    until("the introduction", || (!bed.uplink.reports().is_empty()).then_some(())).await;
+    until("the introduction", || {
+        (!bed.uplink.reports().is_empty()).then_some(())
+    })
+    .await;
     bed.uplink.set_down(true);
     let paths: Vec<String> = (0..150).map(|n| format!("/tmp/evil-{n}")).collect();
     for path in &paths {
@@ -25,10 +32,22 @@ async fn records_of_a_dark_time_come_in_order_and_once() {
     until("a refused try", || refused().then_some(())).await;
     assert!(denied_paths(&bed.uplink).is_empty());
     bed.uplink.set_down(false);
-    until("all of them", || (denied_paths(&bed.uplink).len() >= paths.len()).then_some(())).await;
+    until("all of them", || {
+        (denied_paths(&bed.uplink).len() >= paths.len()).then_some(())
+    })
+    .await;
     assert_eq!(denied_paths(&bed.uplink), paths);
-    let introductions = |u: &FakeUplink| u.reports().iter().filter(|r| matches!(r, Report::Node(_))).count();
-    assert_eq!(introductions(&bed.uplink), 2, "a controller that was away is told who we are again");
+    let introductions = |u: &FakeUplink| {
+        u.reports()
+            .iter()
+            .filter(|r| matches!(r, Report::Node(_)))
+            .count()
+    };
+    assert_eq!(
+        introductions(&bed.uplink),
+        2,
+        "a controller that was away is told who we are again"
+    );
 }
 
 #[tokio::test]
@@ -44,7 +63,10 @@ async fn a_killed_enforcer_keeps_what_was_not_acknowledged() {
     assert!(denied_paths(&uplink).is_empty());
     uplink.set_down(false);
     let _bed = Bed::in_dir(dir, uplink.clone()).await;
-    until("the records", || (denied_paths(&uplink).len() >= 20).then_some(())).await;
+    until("the records", || {
+        (denied_paths(&uplink).len() >= 20).then_some(())
+    })
+    .await;
     assert_eq!(denied_paths(&uplink), paths);
     let mut uids: Vec<_> = uplink.records().into_iter().map(|r| r.uid).collect();
     let all = uids.len();
@@ -60,7 +82,10 @@ async fn the_introduction_lists_what_runs() {
     bed.uplink.set_down(true);
     bed.uplink.got.lock().unwrap().clear();
     bed.exec(1, 9_000_100, 1, "/bin/other");
-    until("a refused try", || (bed.uplink.refused.load(Ordering::SeqCst) > 0).then_some(())).await;
+    until("a refused try", || {
+        (bed.uplink.refused.load(Ordering::SeqCst) > 0).then_some(())
+    })
+    .await;
     bed.uplink.set_down(false);
     let listed = until("the inventory", || {
         bed.uplink.reports().into_iter().find_map(|r| match r {
@@ -75,10 +100,18 @@ async fn the_introduction_lists_what_runs() {
 #[tokio::test]
 async fn losses_in_the_kernel_are_told_with_their_number() {
     let bed = Bed::new(policy(1, Mode::Discover, &[])).await;
-    bed.kernel.counters.lock().unwrap().extend([(Counter::EventsDropped, 12), (Counter::CriticalDropped, 3)]);
+    bed.kernel
+        .counters
+        .lock()
+        .unwrap()
+        .extend([(Counter::EventsDropped, 12), (Counter::CriticalDropped, 3)]);
     let told = until("both alarms", || {
-        let all: Vec<_> =
-            bed.uplink.records().into_iter().filter(|r| r.name == "Agent.Events.Dropped").collect();
+        let all: Vec<_> = bed
+            .uplink
+            .records()
+            .into_iter()
+            .filter(|r| r.name == "Agent.Events.Dropped")
+            .collect();
         (all.len() == 2).then_some(all)
     })
     .await;
@@ -91,7 +124,11 @@ async fn losses_in_the_kernel_are_told_with_their_number() {
     .await;
     assert!(stats.memory_bytes > 0 && stats.counters.contains_key("start_to_enforced_p99_us"));
     until("them at the controller", || {
-        bed.uplink.reports().iter().any(|r| matches!(r, Report::Stats(s) if s.counters["critical_dropped"] == 3)).then_some(())
+        bed.uplink
+            .reports()
+            .iter()
+            .any(|r| matches!(r, Report::Stats(s) if s.counters["critical_dropped"] == 3))
+            .then_some(())
     })
     .await;
 }
@@ -103,7 +140,10 @@ async fn without_a_kernel_it_inventories_and_says_what_is_missing() {
     let (changes, receiver) = tokio::sync::mpsc::channel(4);
     let inventory: Arc<dyn Inventory> = Arc::new(FakeInventory::default());
     let world = World {
-        capabilities: Capabilities { tier: Tier::Fanotify, ..Capabilities::default() },
+        capabilities: Capabilities {
+            tier: Tier::Fanotify,
+            ..Capabilities::default()
+        },
         inventory,
         changes: receiver,
         start: Box::new(|_, _| Err(rampart_probe::Error::NoBtf)),
@@ -121,12 +161,23 @@ async fn without_a_kernel_it_inventories_and_says_what_is_missing() {
     })
     .await;
     assert_eq!(node.tier, Tier::None);
-    assert!(node.capabilities.iter().any(|c| c.strength == "none" && c.note.contains("btf")));
+    assert!(
+        node.capabilities
+            .iter()
+            .any(|c| c.strength == "none" && c.note.contains("btf"))
+    );
     until("the workload", || {
-        uplink.reports().iter().any(|r| matches!(r, Report::Workload(w) if !w.secured_at.is_known())).then_some(())
+        uplink
+            .reports()
+            .iter()
+            .any(|r| matches!(r, Report::Workload(w) if !w.secured_at.is_known()))
+            .then_some(())
     })
     .await;
-    let degraded = uplink.records().into_iter().find(|r| r.name == "Agent.Enforcement.Degraded");
+    let degraded = uplink
+        .records()
+        .into_iter()
+        .find(|r| r.name == "Agent.Enforcement.Degraded");
     assert_eq!(degraded.unwrap().level, LogLevel::Critical);
     shutdown.cancel();
     running.await.unwrap().unwrap();

@@ -8,6 +8,7 @@
 )]
 
 mod container;
+mod detect;
 mod docker;
 mod exec;
 mod file;

@@ -1,24 +1,25 @@
 //! A running probe with its events kept, children in cgroups and namespaces, and containers.
 
 use rampart_model::Tier;
-use rampart_probe::{Ask, Config, Control, Decision, Event, Judge, Probe, detect};
+use rampart_probe::{Ask, Capabilities, Config, Control, Decision, Event, Judge, Probe, detect};
 use std::{
     fs, io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
 
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The probe watches the whole machine, so tests take turns.
 static TURN: Mutex<()> = Mutex::new(());
 
 /// False, with a reason printed, where the kernel side cannot run.
 pub(crate) fn able() -> bool {
-    let found = detect();
+    static FOUND: OnceLock<Capabilities> = OnceLock::new();
+    let found = FOUND.get_or_init(detect);
     if found.tier < Tier::Fanotify {
         eprintln!("skipped: this node cannot enforce: {:?}", found.reasons);
         return false;

@@ -186,9 +186,16 @@ pub(crate) async fn wait_enforced(client: &Client) -> Result<()> {
 
 async fn in_force(client: &Client) -> Result<bool> {
     let nodes = client.get("/v1/enforcer").await?;
-    let Some(nodes) = nodes["enforcers"].as_array().filter(|nodes| !nodes.is_empty()) else { return Ok(false) };
+    let Some(nodes) = nodes["enforcers"]
+        .as_array()
+        .filter(|nodes| !nodes.is_empty())
+    else {
+        return Ok(false);
+    };
     for id in nodes.iter().filter_map(|node| node["id"].as_str()) {
-        let answer = client.get(&format!("/v1/enforcer/{id}/probe_summary")).await?;
+        let answer = client
+            .get(&format!("/v1/enforcer/{id}/probe_summary"))
+            .await?;
         if answer["summary"]["policy_in_force"] != json!(true) {
             return Ok(false);
         }

@@ -266,9 +266,14 @@ fn switch(server: &Server, mode: &str) {
         "/v1/service/config",
         json!({"config": {"services": ["web.shop"], "policy_mode": mode, "profile_mode": mode}}),
     );
-    let node = server.get("/v1/enforcer")["enforcers"][0]["id"].as_str().unwrap().to_owned();
+    let node = server.get("/v1/enforcer")["enforcers"][0]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let summary = format!("/v1/enforcer/{node}/probe_summary");
-    let applied = wait_until(DEADLINE, || server.get(&summary)["summary"]["policy_in_force"] == true);
+    let applied = wait_until(DEADLINE, || {
+        server.get(&summary)["summary"]["policy_in_force"] == true
+    });
     assert!(applied, "{mode} was not applied");
 }
 
@@ -289,9 +294,11 @@ fn record(server: &Server, attack: &Attack, since: usize) -> Value {
     })
     .unwrap_or_else(|| {
         panic!(
-            "no record of {}: {:#}",
+            "no record of {}: {:#}\nrules {:#}\nconversations {:#}",
             attack.name,
-            server.get(&format!("/v1/log/{}?limit=20", attack.log))
+            server.get(&format!("/v1/log/{}?limit=20", attack.log)),
+            server.get("/v1/policy/rule"),
+            server.get("/v1/conversation?verbose=true")
         )
     })
 }

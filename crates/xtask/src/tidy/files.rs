@@ -16,7 +16,13 @@ fn tracked(root: &Path) -> Result<Vec<PathBuf>> {
     let output = Command::new("git")
         .arg("-C")
         .arg(root)
-        .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
+        .args([
+            "ls-files",
+            "-z",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+        ])
         .output()
         .context("git ls-files failed: is git installed?")?;
     Ok(String::from_utf8_lossy(&output.stdout)
@@ -30,7 +36,10 @@ fn tracked(root: &Path) -> Result<Vec<PathBuf>> {
 fn sources(root: &Path, extensions: &[&str]) -> Result<Vec<(String, String)>> {
     let mut found = Vec::new();
     for path in tracked(root)? {
-        let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
+        let extension = path
+            .extension()
+            .and_then(|e| e.to_str())
+            .unwrap_or_default();
         if !extensions.contains(&extension) || is_generated(&path) {
             continue;
         }
@@ -44,16 +53,24 @@ fn sources(root: &Path, extensions: &[&str]) -> Result<Vec<(String, String)>> {
 /// Generated code and tables are exempt from size rules.
 fn is_generated(path: &Path) -> bool {
     let name = path.to_string_lossy();
-    ["vmlinux.h", "ui/src/services/schema.ts", "package-lock.json", "/generated/"]
-        .iter()
-        .any(|part| name.contains(part))
+    [
+        "vmlinux.h",
+        "ui/src/services/schema.ts",
+        "package-lock.json",
+        "/generated/",
+    ]
+    .iter()
+    .any(|part| name.contains(part))
 }
 
 pub(crate) fn headers(root: &Path) -> Result<Vec<Finding>> {
     let findings = sources(root, &["rs"])?
         .into_iter()
         .filter(|(_, text)| !text.trim_start().starts_with("//!"))
-        .map(|(place, _)| Finding { place, what: "must open with `//!` and its purpose".into() })
+        .map(|(place, _)| Finding {
+            place,
+            what: "must open with `//!` and its purpose".into(),
+        })
         .collect();
     Ok(findings)
 }
@@ -65,7 +82,9 @@ pub(crate) fn sizes(root: &Path) -> Result<Vec<Finding>> {
             let lines = text.lines().count();
             (lines > MAX_FILE_LINES).then(|| Finding {
                 place,
-                what: format!("{lines} lines, at most {MAX_FILE_LINES}: cut it where it has two subjects"),
+                what: format!(
+                    "{lines} lines, at most {MAX_FILE_LINES}: cut it where it has two subjects"
+                ),
             })
         })
         .collect();
@@ -73,10 +92,13 @@ pub(crate) fn sizes(root: &Path) -> Result<Vec<Finding>> {
 }
 
 /// Length of each `fn`, from its line to the closing brace at the same indentation (rustfmt's
-/// layout makes that exact).
+/// layout makes that exact). Benchmarks are tables of cases, which are exempt.
 pub(crate) fn functions(root: &Path) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     for (place, text) in sources(root, &["rs"])? {
+        if place.contains("/benches/") {
+            continue;
+        }
         let lines: Vec<&str> = text.lines().collect();
         for (start, line) in lines.iter().enumerate() {
             if !is_function(line) {
@@ -98,9 +120,17 @@ pub(crate) fn functions(root: &Path) -> Result<Vec<Finding>> {
 
 fn is_function(line: &str) -> bool {
     let line = line.trim_start();
-    let signature = ["pub ", "pub(crate) ", "pub(super) ", "async ", "const ", "unsafe ", "extern \"C\" "]
-        .iter()
-        .fold(line, |rest, word| rest.strip_prefix(word).unwrap_or(rest));
+    let signature = [
+        "pub ",
+        "pub(crate) ",
+        "pub(super) ",
+        "async ",
+        "const ",
+        "unsafe ",
+        "extern \"C\" ",
+    ]
+    .iter()
+    .fold(line, |rest, word| rest.strip_prefix(word).unwrap_or(rest));
     signature.starts_with("fn ") && !line.ends_with(';')
 }
 
@@ -136,7 +166,9 @@ pub(crate) fn stray_paths(root: &Path) -> Result<Vec<Finding>> {
     let needle = format!("{}/", parent.display());
     let mut findings = Vec::new();
     for path in tracked(root)? {
-        let Ok(text) = fs::read_to_string(root.join(&path)) else { continue };
+        let Ok(text) = fs::read_to_string(root.join(&path)) else {
+            continue;
+        };
         if let Some(line) = text.lines().position(|line| line.contains(&needle)) {
             findings.push(Finding {
                 place: format!("{}:{}", path.display(), line + 1),

@@ -10,19 +10,23 @@ import { Safe } from '../../components/Safe';
 import { Empty, Gate, LoadingRows } from '../../components/States';
 import { LevelTag, TierTag, VerdictTag, WarnTag } from '../../components/Tags';
 import { age, count, short } from '../../services/format';
-import { enforcers, groups, logPage, recent, summary, workloads } from '../../services/queries';
-import { hourBars, modeShares, topGroups, TREND_LIMIT, verdictTotals } from '../../services/trend';
+import { enforcers, groups, hours, logPage, recent, summary, workloads } from '../../services/queries';
+import { dayTotals, hourBars, modeShares, RANKED, topGroups } from '../../services/trend';
 import type { Entry, Enforcer } from '../../services/types';
 import { recordVerdict } from '../../services/verdict';
 import { losses, nodeNumbers } from '../nodes/counters';
 import { entryObject, entrySubject } from '../events/entry';
 
-/** A day of security records; read again every half minute, not with every event. */
-const day = () => ({
-  queryKey: ['trend', 'day'],
-  queryFn: ({ signal }: { signal: AbortSignal }) => logPage('security', { start: 0, limit: TREND_LIMIT, f_reported_timestamp: `gte,${Math.floor(Date.now() / 1000) - 24 * 3600}` }, signal),
-  refetchInterval: 30_000,
-  staleTime: 20_000,
+const dayAgo = () => Math.floor(Date.now() / 1000) - 24 * 3600;
+/** Read again every so often, not with every event. */
+const calm = { refetchInterval: 15_000, staleTime: 10_000 };
+
+const day = () => ({ queryKey: ['trend', 'hours'], queryFn: ({ signal }: { signal: AbortSignal }) => hours(dayAgo(), signal), ...calm });
+
+const ranked = () => ({
+  queryKey: ['trend', 'groups'],
+  queryFn: ({ signal }: { signal: AbortSignal }) => logPage('security', { start: 0, limit: RANKED, f_reported_timestamp: `gte,${dayAgo()}` }, signal),
+  ...calm,
 });
 
 export default function DashboardView() {
@@ -64,7 +68,7 @@ function Numbers() {
   const s = totals.data;
   const learned = (all.data ?? []).filter((g) => g.learned);
   const guarded = learned.filter((g) => g.policy_mode === 'Protect' || g.profile_mode === 'Protect').length;
-  const verdicts = verdictTotals(list.data ?? []);
+  const verdicts = dayTotals(list.data ?? []);
   const lost = losses(nodes.data ?? []);
   const dash = '–';
   return (
@@ -90,12 +94,7 @@ function Trend() {
   return (
     <Card title={t('dashboard.trend')} aside={<Legend series={series} />}>
       <Gate query={query} loading={<LoadingRows rows={6} height={22} />}>
-        {(entries) => (
-          <>
-            <StackedBars bars={hourBars(entries, Date.now() / 1000)} series={series} label={t('dashboard.trend')} />
-            {entries.length >= TREND_LIMIT ? <p className="dim" style={{ margin: '6px 0 0', fontSize: 12 }}>{t('dashboard.trendCut', { count: TREND_LIMIT })}</p> : null}
-          </>
-        )}
+        {(list) => <StackedBars bars={hourBars(list, Date.now() / 1000)} series={series} label={t('dashboard.trend')} />}
       </Gate>
     </Card>
   );
@@ -179,7 +178,7 @@ function RecentIncidents() {
 
 function TopGroups() {
   const { t } = useTranslation();
-  const query = useQuery(day());
+  const query = useQuery(ranked());
   return (
     <Card title={t('dashboard.top')}>
       <Gate query={query} loading={<LoadingRows rows={4} />}>
@@ -201,6 +200,7 @@ function TopGroups() {
                   </div>
                 </div>
               ))}
+              {entries.length >= RANKED ? <span className="dim" style={{ fontSize: 12 }}>{t('dashboard.topCut', { count: RANKED })}</span> : null}
             </div>
           );
         }}

@@ -10,7 +10,7 @@ import { Page } from '../../components/Page';
 import { Empty, Failed, LoadingRows } from '../../components/States';
 import { download, eventsCsv } from '../../services/export';
 import { count } from '../../services/format';
-import { head, history, type LogFilter, MAX_HELD, mergePages, unique } from '../../services/history';
+import { head, history, type LogFilter, MAX_HELD, mergePages, record, unique } from '../../services/history';
 import { useParam } from '../../services/params';
 import type { LogTab } from '../../services/queries';
 import { entryGroup } from '../../services/trend';
@@ -72,7 +72,9 @@ function Log({ tab }: { tab: LogTab }) {
   useEffect(() => {
     if (more && !isFetching && rows.length < ENOUGH) void fetchNextPage();
   }, [more, isFetching, rows.length, fetchNextPage]);
-  const open = useMemo(() => entries.find((e) => id && e.id === id) ?? null, [entries, id]);
+  const held = useMemo(() => entries.find((e) => id && e.id === id), [entries, id]);
+  const looked = useQuery({ ...record(tab, id), enabled: Boolean(id) && !held && !past.isPending }).data;
+  const open = id ? (held ?? looked ?? null) : null;
   const security = tab !== 'activity' && tab !== 'audit';
   const filtered = Boolean(text || least || since || verdict || group || workload);
 

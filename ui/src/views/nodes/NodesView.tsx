@@ -79,13 +79,25 @@ function NodeDetail({ node }: { node: Node }) {
         <p style={{ margin: '0 0 12px', lineHeight: 1.5 }} className="dim">{tier ? t(`tier.${tier}.hint`, '') : ''}</p>
         <div style={{ display: 'grid', gridTemplateColumns: 'repeat(auto-fit, minmax(250px, 1fr))', gap: '5px 32px' }}>
           <Facts items={[[t('nodes.os'), host.os], [t('nodes.kernel'), host.kernel], [t('nodes.runtime'), `${host.runtime ?? ''} ${host.runtime_version ?? ''}`.trim()], [t('nodes.containers'), <Link key="c" className="link" to={`/containers?node=${encodeURIComponent(host.name)}`}>{count(host.containers)}</Link>]]} />
-          <Facts items={[['CPU', host.cpus ? t('nodes.cpus', { count: host.cpus }) : ''], [t('nodes.memory'), host.memory ? bytes(host.memory) : ''], [t('nodes.addresses'), <Safe key="a" mono wrap value={Object.values(host.interfaces ?? {}).flat().map((a) => a?.ip).filter(Boolean).join(', ')} />]]} />
+          <Facts items={[['CPU', host.cpus ? t('nodes.cpus', { count: host.cpus }) : ''], [t('nodes.memory'), host.memory ? bytes(host.memory) : ''], [t('nodes.addresses'), <Addresses key="a" host={host} />]]} />
           <Facts items={[[t('nodes.enforcer'), enforcer?.version], [t('nodes.connection'), enforcer ? t(`nodes.state_${enforcer.connection_state || 'connected'}`, enforcer.connection_state ?? '') : t('nodes.noEnforcer')], [t('nodes.joined'), enforcer?.joined_at ? t('common.ago', { age: age(enforcer.joined_at) }) : ''], [t('nodes.load'), stats ? `${percent(stats.cpu)} · ${bytes(stats.memory)}` : '']]} />
         </div>
       </Card>
       <Capabilities list={enforcer?.capabilities ?? host.capabilities ?? []} />
       <CounterCard counters={countersOf(node)} />
     </div>
+  );
+}
+
+/** Addresses others can use first: link-local ones say little and are many. */
+function Addresses({ host }: { host: Host }) {
+  const { t } = useTranslation();
+  const all = Object.values(host.interfaces ?? {}).flat().map((a) => a?.ip ?? '').filter((ip) => ip && !/^(fe80:|169\.254\.|127\.|::1$)/i.test(ip));
+  return (
+    <>
+      {all.slice(0, 4).map((ip) => <div key={ip}><Safe value={ip} mono /></div>)}
+      {all.length > 4 ? <span className="dim">{t('nodes.moreAddresses', { count: all.length - 4 })}</span> : null}
+    </>
   );
 }
 

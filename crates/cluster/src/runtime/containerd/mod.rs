@@ -247,7 +247,10 @@ impl Session<'_> {
         let Some(mut workload) = self.convert(ns, container, pid) else {
             return Ok(());
         };
-        workload.image_digest = self.digest(ns, image_name).await?;
+        let digest = self.digest(ns, image_name).await?;
+        if !digest.is_empty() {
+            workload.image_digest = digest;
+        }
         if self.known.len() < MAX_KNOWN {
             self.known
                 .insert(workload.id.as_str().to_owned(), workload.clone());

@@ -1,5 +1,6 @@
 //! The REST API over real HTTPS, on the real controller with a store in memory.
 
+mod change;
 mod client;
 mod contract;
 mod fixture;
