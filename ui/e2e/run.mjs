@@ -208,8 +208,10 @@ const steps = [
   ['events are filtered, opened and exported', async (page) => {
     await open(page, '/events?tab=activity');
     await page.locator('tbody tr').first().waitFor();
+    const answered = page.waitForResponse((response) => response.url().includes('text=login'));
     await page.getByRole('searchbox').fill('login');
-    await page.waitForURL(/q=login/);
+    await answered;
+    await page.waitForFunction(() => [...document.querySelectorAll('tbody tr[data-index]')].every((row) => /login/i.test(row.textContent ?? '')));
     await row(page, 'User.Log').first().press('Enter');
     await page.getByRole('dialog').getByText('Record', { exact: true }).waitFor();
     await page.keyboard.press('Escape');

@@ -147,7 +147,7 @@ function makeGroups(workloads) {
       ...(service === 'payments' ? [{ filter: '/etc/payments.toml', recursive: false, behavior: 'block_access', applications: ['/app/payments'], cfg_type: 'user_created', type: 'regular' }] : []),
     ] });
   }
-  const plain = (name, kind, extra = {}) => groups.set(name, { ...base, name, kind, learned: false, reserved: true, domain: '', cfg_type: 'system', policy_mode: '', profile_mode: '', baseline_profile: '', cap_change_mode: false, criteria: [], ...extra });
+  const plain = (name, kind, extra = {}) => groups.set(name, { ...base, name, kind, learned: extra.reserved !== false, reserved: true, domain: '', cfg_type: 'learned', policy_mode: '', profile_mode: '', baseline_profile: '', cap_change_mode: false, criteria: [], ...extra });
   plain('external', 'external');
   plain('containers', 'container');
   plain('nodes', 'node', { policy_mode: 'Discover', profile_mode: 'Discover', baseline_profile: 'basic', cap_change_mode: true });

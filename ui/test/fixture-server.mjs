@@ -55,7 +55,7 @@ export function createFixture(options = {}) {
   const streams = new Set();
   const change = (kind, id = '') => streams.forEach((res) => res.write(`event: change\ndata: ${JSON.stringify({ kind, id })}\n\n`));
 
-  const members = (group) => state.workloads.filter((w) => (group.learned ? w.service_group === group.name : group.name === 'containers' || (group.name === 'pci-scope' && w.service === 'payments.shop')));
+  const members = (group) => state.workloads.filter((w) => (group.learned && !group.reserved ? w.service_group === group.name : group.name === 'containers' || (group.name === 'pci-scope' && w.service === 'payments.shop')));
   const rulesOf = (name) => state.rules.filter((r) => r.from === name || r.to === name);
   const publicUser = ({ password: _password, ...user }) => user;
   const groupView = (g, detail = false) => ({ ...g, members: members(g), policy_rules: detail ? rulesOf(g.name) : rulesOf(g.name).map((r) => r.id), response_rules: [] });
@@ -187,7 +187,7 @@ export function createFixture(options = {}) {
     ['GET', '/v1/selfuser', (c) => ({ user: publicUser(c.user), global_permissions: [{ id: 'config', read: true, write: c.user.role === 'admin' }], password_days_until_expire: -1 })],
     ['GET', '/v1/eula', () => ({ eula: { accepted: true } })],
     ['PATCH', '/v1/auth', () => ({})],
-    ['GET', '/v1/system/summary', () => ({ summary: { hosts: state.nodes.length, controllers: 1, enforcers: state.nodes.length, disconnected_enforcers: state.nodes.filter((n) => n.tier === 'detect').length, domains: 3, workloads: state.workloads.length, running_workloads: state.workloads.filter((w) => w.running).length, running_pods: state.workloads.filter((w) => w.running).length, services: [...state.groups.values()].filter((g) => g.learned).length, policy_rules: state.rules.length, scanners: 0, platform: 'Docker', kube_version: '', openshift_version: '', cvedb_version: '', cvedb_create_time: '', component_versions: ['0.1.0'] } })],
+    ['GET', '/v1/system/summary', () => ({ summary: { hosts: state.nodes.length, controllers: 1, enforcers: state.nodes.length, disconnected_enforcers: state.nodes.filter((n) => n.tier === 'detect').length, domains: 3, workloads: state.workloads.length, running_workloads: state.workloads.filter((w) => w.running).length, running_pods: state.workloads.filter((w) => w.running).length, services: [...state.groups.values()].filter((g) => g.learned && !g.reserved).length, policy_rules: state.rules.length, scanners: 0, platform: 'Docker', kube_version: '', openshift_version: '', cvedb_version: '', cvedb_create_time: '', component_versions: ['0.1.0'] } })],
     ['GET', '/v1/system/config', () => ({ config: state.config })],
     ['PATCH', '/v1/system/config', (c) => { Object.assign(state.config, c.body.config, c.body.net_config, c.body.atmo_config); activity(c.user, 'Configuration.Change', 'system configuration changed', 'Configuration'); change('system'); return {}; }],
     ['GET', '/v1/controller', () => ({ controllers: [{ id: 'ctrl-1', name: 'edge-1', display_name: 'edge-1', host_name: 'edge-1', host_id: state.nodes[0].id, version: '0.1.0', leader: true, connection_state: 'connected', cluster_ip: '10.0.0.10', joined_at: state.nodes[0].enforcer.joined_at, started_at: state.nodes[0].enforcer.joined_at }] })],
@@ -208,7 +208,7 @@ export function createFixture(options = {}) {
     ['POST', '/v1/group', (c) => { const g = c.body.config; if (state.groups.has(g.name)) throw new Refusal(409, `there is a group ${g.name} already`); state.groups.set(g.name, { kind: 'container', comment: '', learned: false, reserved: false, domain: '', cfg_type: 'user_created', policy_mode: '', profile_mode: '', baseline_profile: '', cap_change_mode: false, criteria: [], ...g }); change('group', g.name); return {}; }],
     ['PATCH', '/v1/group/:id', (c) => { Object.assign(find(state.groups.get(c.id), 'group'), c.body.config); change('group', c.id); return {}; }],
     ['DELETE', '/v1/group/:id', (c) => { if (!state.groups.delete(c.id)) throw new Refusal(404, 'no such group'); change('group'); return {}; }],
-    ['GET', '/v1/service', () => ({ services: [...state.groups.values()].filter((g) => g.learned).map((g) => ({ ...groupView(g), name: g.name.slice(3) })) })],
+    ['GET', '/v1/service', () => ({ services: [...state.groups.values()].filter((g) => g.learned && !g.reserved).map((g) => ({ ...groupView(g), name: g.name.slice(3) })) })],
     ['PATCH', '/v1/service/config', (c) => { setModes(c.body.config.services, { ...c.body.config, profile_mode: c.body.config.profile_mode ?? c.body.config.policy_mode }, c.user); return {}; }],
     ['PATCH', '/v1/service/config/network', (c) => { setModes(c.body.config.services, { policy_mode: c.body.config.policy_mode }, c.user); return {}; }],
     ['PATCH', '/v1/service/config/profile', (c) => { setModes(c.body.config.services, { ...c.body.config, policy_mode: undefined }, c.user); return {}; }],

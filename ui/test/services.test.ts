@@ -111,6 +111,6 @@ describe('numbers and words', () => {
   it('ranks groups', () => expect(topGroups([entry(1, { group: 'a', action: 'deny' }), entry(2, { group: 'b', count: 5 }), entry(3)], 5)).toEqual([{ group: 'b', deny: 0, total: 5 }, { group: 'a', deny: 1, total: 1 }]));
   it('adds up what was lost', () => expect(nodeNumbers({ events_dropped: 2, critical_dropped: 1, failed_open: 3, execs_denied: 4, killed_at_exec: 1 })).toMatchObject({ lost: 6, denied: 5 }));
   it('writes sizes and ages', () => expect([bytes(0), bytes(1536), bytes(5 * 1024 ** 3), age(9940, 10_000), age(10_000 - 7200, 10_000), age(0), seconds('1970-01-01T00:00:10Z'), seconds('x')]).toEqual(['0 B', '1.5 KiB', '5.0 GiB', '1 min', '2 h', '–', 10, 0]));
-  it('rounds axes up', () => expect([0, 7, 11, 99, 101, 2600].map(ceiling)).toEqual([4, 10, 20, 100, 200, 4000]));
+  it('rounds axes up', () => expect([0, 7, 11, 99, 101, 2600].map(ceiling)).toEqual([4, 8, 20, 100, 200, 3000]));
   it('keeps any name in one path segment', () => expect(buildUrl(`/v1/group/${segment('a/../b?c')}`, { x: 'a&b', y: undefined, z: '' })).toBe('/api/v1/group/a%2F..%2Fb%3Fc?x=a%26b'));
 });

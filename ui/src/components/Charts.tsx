@@ -17,11 +17,11 @@ export interface Bar {
   values: Record<string, number>;
 }
 
-/** A round number at or above the largest value, for the axis. */
+/** A round even number at or above the largest value, for the axis. */
 export function ceiling(value: number): number {
   if (value <= 4) return 4;
   const power = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 2.5, 4, 5, 10].map((m) => m * power).find((m) => m >= value) ?? 10 * power;
+  return [1, 2, 3, 4, 6, 8, 10].map((m) => m * power).find((m) => m >= value) ?? 10 * power;
 }
 
 /** Stacked bars over time. */

@@ -9,9 +9,11 @@ use rampart_model::{
 };
 use rampart_testkit::{Bridge, Rootfs, RuncContainer, require, unique_name};
 use std::{
+    fs,
     io::{Read, Write},
     net::{Ipv4Addr, TcpListener},
     sync::Arc,
+    time::Duration,
 };
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -76,7 +78,7 @@ impl Bed {
         let path = self.dir.path().join("data/policy.snapshot");
         let revision = format!("\"revision\":{},", self.uplink.policy.borrow().revision);
         until("the policy in force", || {
-            let kept = std::fs::read(&path).unwrap_or_default();
+            let kept = fs::read(&path).unwrap_or_default();
             String::from_utf8_lossy(&kept)
                 .contains(&revision)
                 .then_some(())
@@ -138,7 +140,7 @@ impl Bed {
                 tokio::time::Instant::now() < end,
                 "no incident for {what} among {all:#?}"
             );
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 
@@ -164,7 +166,28 @@ fn able(test: &str) -> bool {
         );
         return false;
     }
-    true
+    let alone =
+        rampart_testkit::wait_until(Duration::from_secs(20), || other_kernel_side().is_none());
+    if !alone {
+        let reason = "another kernel side runs on this machine and lets go what this one holds";
+        rampart_testkit::require::skip(test, reason);
+    }
+    alone
+}
+
+/// A process that has the probe's threads, other than this one.
+fn other_kernel_side() -> Option<u32> {
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    let pids = processes.filter_map(|e| e.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter(|pid| *pid != std::process::id()).find(|pid| {
+        let threads = fs::read_dir(format!("/proc/{pid}/task"))
+            .into_iter()
+            .flatten()
+            .flatten();
+        threads
+            .filter_map(|t| fs::read_to_string(t.path().join("comm")).ok())
+            .any(|name| name == "marks\n")
+    })
 }
 
 struct Ground {
@@ -229,10 +252,10 @@ const IDLE: &str = "while :; do /bin/sleep 1; done";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn learn_then_detect_then_deny() {
+    let _turn = TURN.lock().await;
     if !able("learn_then_detect_then_deny") {
         return;
     }
-    let _turn = TURN.lock().await;
     let ground = Ground::new();
     ground
         .rootfs
@@ -330,10 +353,10 @@ async fn learn_then_detect_then_deny() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_denied_first_exec_runs_no_instruction() {
+    let _turn = TURN.lock().await;
     if !able("a_denied_first_exec_runs_no_instruction") {
         return;
     }
-    let _turn = TURN.lock().await;
     let ground = Ground::new();
     let other = ProcessRule {
         name: "nginx".to_owned(),
@@ -348,10 +371,7 @@ async fn a_denied_first_exec_runs_no_instruction() {
     for _ in 0..5 {
         let container = ground.run("echo ran > /marker; sleep 60");
         assert!(container.wait_stopped(DEADLINE));
-        let ran = container.bundle().join("upper/marker").exists();
-        let told = bed.uplink.incidents();
-        let told: Vec<_> = told.iter().filter(|(r, _)| r.workload.as_ref().is_some_and(|w| w.id.as_str() == container.id())).map(|(_, i)| (i.process.pid, &i.process.name, i.mechanism, i.verdict)).collect();
-        assert!(!ran, "{} ran: {told:?}", container.pid());
+        assert!(!container.bundle().join("upper/marker").exists());
         let pid = container.pid();
         let incident = bed.incident("the kill", |i| i.process.pid == pid).await;
         assert_eq!(
@@ -383,10 +403,10 @@ async fn a_denied_first_exec_runs_no_instruction() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_setuid_program_and_a_changed_file_are_detected() {
+    let _turn = TURN.lock().await;
     if !able("a_setuid_program_and_a_changed_file_are_detected") {
         return;
     }
-    let _turn = TURN.lock().await;
     let ground = Ground::new();
     ground
         .rootfs
@@ -430,10 +450,10 @@ async fn a_setuid_program_and_a_changed_file_are_detected() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_attaches_what_runs_and_enforces_the_kept_policy() {
+    let _turn = TURN.lock().await;
     if !able("a_restart_attaches_what_runs_and_enforces_the_kept_policy") {
         return;
     }
-    let _turn = TURN.lock().await;
     let ground = Ground::new();
     let bed = Bed::new(
         ground.dir.clone(),
@@ -491,10 +511,10 @@ fn serve(address: Ipv4Addr) -> u16 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_are_learned_then_refused() {
+    let _turn = TURN.lock().await;
     if !able("connections_are_learned_then_refused") {
         return;
     }
-    let _turn = TURN.lock().await;
     let ground = Ground::new();
     let bridge = Bridge::new().unwrap();
     let netns = bridge.namespace().unwrap();

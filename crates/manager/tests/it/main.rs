@@ -1,4 +1,9 @@
 //! The manager against a fake controller over TLS.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on has failed"
+)]
 
 mod fake;
 mod files;

@@ -18,10 +18,17 @@ fn protect() -> KernelPolicy {
     }
 }
 
-/// The first exec of our container; what others start meanwhile is let go.
-fn first_exec(rig: &Rig, path: &str) -> FirstExec {
+/// The first exec of our container; the machine may start others meanwhile.
+fn first_exec(rig: &Rig, container: &Container, path: &str) -> FirstExec {
+    let cgroup = rig.kept.wait("cgroup", |e| match e {
+        Event::CgroupCreated { id, path, .. } => path.ends_with(&container.id).then_some(*id),
+        _ => None,
+    });
     rig.kept.wait("first exec", |e| match e {
-        Event::FirstExec(first) if first.exec.path == path && first.exec.overlay => {
+        Event::FirstExec(first)
+            if first.exec.task.cgroup_id == cgroup && first.exec.path == path =>
+        {
+            assert!(first.exec.overlay);
             Some((**first).clone())
         }
         _ => None,
@@ -55,7 +62,7 @@ fn a_short_container_is_held_until_its_policy_is_there() {
     let rig = Rig::new(holding());
     let container = Container::new("hold", true, &["/bin/sh", "-c", "echo ran; /bin/ls /etc"]);
     let child = container.start();
-    let first = first_exec(&rig, "/bin/busybox");
+    let first = first_exec(&rig, &container, "/bin/busybox");
     assert!(first.held);
     assert_eq!(first.exec.argv[2], "echo ran; /bin/ls /etc");
     assert_eq!(first.exec.cwd, "/");
@@ -137,7 +144,7 @@ fn host_processes_and_the_runtime_are_not_held() {
     let rig = Rig::new(holding());
     let container = Container::new("runtime", true, &["/bin/true"]);
     let child = container.start();
-    let first = first_exec(&rig, "/bin/busybox");
+    let first = first_exec(&rig, &container, "/bin/busybox");
     rig.control.release(first.exec.task.pid);
     child.wait_with_output().unwrap();
     let held = rig.kept.all(|e| match e {

@@ -93,7 +93,7 @@ fn attacks(gateway: IpAddr) -> Vec<Attack> {
         Attack {
             name: "connection nobody learned",
             by: By::App(format!(
-                "/opt/app/wget -q -T 3 -O /dev/null http://{gateway}:{UNKNOWN_PORT}/"
+                "/opt/app/wget -q -O /dev/null http://{gateway}:{UNKNOWN_PORT}/"
             )),
             log: "violation",
             records: &[],

@@ -66,7 +66,7 @@ function Numbers() {
   const list = useQuery(day());
   const nodes = useQuery(enforcers());
   const s = totals.data;
-  const learned = (all.data ?? []).filter((g) => g.learned);
+  const learned = (all.data ?? []).filter((g) => g.learned && !g.reserved);
   const guarded = learned.filter((g) => g.policy_mode === 'Protect' || g.profile_mode === 'Protect').length;
   const verdicts = dayTotals(list.data ?? []);
   const lost = losses(nodes.data ?? []);
@@ -114,7 +114,7 @@ function Modes() {
     <Card title={t('dashboard.modes')} aside={<Anchor component={Link} to="/groups" size="xs">{t('dashboard.change')}</Anchor>}>
       <Gate query={query}>
         {(all) => {
-          const learned = all.filter((g) => g.learned);
+          const learned = all.filter((g) => g.learned && !g.reserved);
           if (learned.length === 0) return <Empty title={t('groups.emptyTitle')}>{t('groups.emptyText')}</Empty>;
           const rows: [string, ReturnType<typeof series>][] = [
             [t('mode.network'), series(modeShares(learned, 'policy_mode'))],

@@ -44,7 +44,7 @@ export default function GroupView() {
             </Breadcrumbs>
           }
           note={<Safe value={g.comment} empty="" />}
-          actions={<><SourceTag source={g.cfg_type} /><Remove group={g} onLeaving={setLeaving} /></>}
+          actions={<><SourceTag source={g.reserved ? 'system' : g.cfg_type} /><Remove group={g} onLeaving={setLeaving} /></>}
         >
           {isLocked(g.cfg_type) ? <Alert icon={<IconLock size={16} />} variant="light">{t('groups.locked')}</Alert> : null}
           {hasMode(g) ? <Modes group={g} /> : null}

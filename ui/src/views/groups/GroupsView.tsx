@@ -85,7 +85,8 @@ export default function GroupsView() {
   );
 }
 
-const kindOf = (g: Group) => (g.learned ? 'learned' : g.reserved ? 'reserved' : 'custom');
+/** Reserved groups call themselves learned as well. */
+const kindOf = (g: Group) => (g.reserved ? 'reserved' : g.learned ? 'learned' : 'custom');
 /** Only groups with a mode can be switched. */
 export const hasMode = (g: Group) => Boolean(g.policy_mode || g.profile_mode);
 
@@ -103,7 +104,7 @@ function useColumns(picked: ReadonlySet<string>, setPicked: (set: ReadonlySet<st
     };
     const columns: Column<Group>[] = [
       { key: 'name', head: t('groups.name'), width: '26%', sort: (g) => g.name, cell: (g) => <span style={{ fontWeight: 550 }}><Safe value={g.name} clip /></span> },
-      { key: 'kind', head: t('groups.kind'), width: 120, sort: (g) => ['learned', 'custom', 'reserved'].indexOf(kindOf(g)), cell: (g) => <SourceTag source={g.cfg_type} /> },
+      { key: 'kind', head: t('groups.kind'), width: 120, sort: (g) => ['learned', 'custom', 'reserved'].indexOf(kindOf(g)), cell: (g) => <SourceTag source={g.reserved ? 'system' : g.cfg_type} /> },
       { key: 'members', head: t('groups.members'), width: 92, right: true, sort: (g) => g.members?.length ?? 0, cell: (g) => count(g.members?.length) },
       { key: 'policy', head: t('mode.network'), width: 124, sort: (g) => g.policy_mode ?? '', cell: (g) => <ModeTag mode={g.policy_mode} /> },
       { key: 'profile', head: t('mode.profile'), width: 140, sort: (g) => g.profile_mode ?? '', cell: (g) => <ModeTag mode={g.profile_mode} /> },

@@ -180,6 +180,7 @@ function MapLegend() {
   return (
     <div className="map-legend legend" aria-label={t('network.legend')}>
       <span>{line('allow')}{t('verdict.allow')}</span>
+      <span>{line('learn')}{t('verdict.learn')}</span>
       <span>{line('violate', '6 4')}{t('verdict.violate')}</span>
       <span>{line('deny', '3 4')}{t('verdict.deny')}</span>
       <span style={{ marginLeft: 8 }}>{dot('allow')}{t('mode.protect')}</span>
