@@ -23,7 +23,7 @@ packages() {
         demo)  echo "runc busybox-static nginx-light redis-server python3 iproute2 iptables jq" ;;
         test)  echo "runc containerd podman docker.io busybox-static iproute2 iptables procps jq chromium nginx-light redis-server python3" ;;
         bench) echo "runc busybox-static redis-server procps jq" ;;
-        vm)    echo "cpio kmod runc busybox-static iproute2 jq" ;;
+        vm)    echo "cpio kmod runc busybox-static iproute2 jq xz-utils" ;;
         *) die "unknown set '$1': use build, ui, test, demo, bench or vm" ;;
     esac
 }

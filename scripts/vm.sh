@@ -89,6 +89,7 @@ make_initramfs() {
     copy_program "$root" "$test" /tests/it
     for module in overlay veth llc stp bridge; do
         find "$kernel" -name "$module.ko" -exec cp {} "$root/modules/" \;
+        find "$kernel" -name "$module.ko.xz" -exec sh -c 'xz -dc "$1" > "$2"' _ {} "$root/modules/$module.ko" \;
     done
     echo 'root:x:0:0:root:/root:/bin/sh' > "$root/etc/passwd"
     cp scripts/vm-init.sh "$root/init"

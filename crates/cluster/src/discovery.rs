@@ -15,7 +15,7 @@ use crate::{
 use rampart_model::{NodeId, Workload, WorkloadId};
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 use tokio::{
@@ -154,73 +154,79 @@ impl Discovery {
         let workload = local.describe(&found, pid);
         self.shared
             .apply(RuntimeKind::Runc, Fact::Seen(Box::new(workload)));
-        self.shared.lock().by_id(&found.id)
+        self.shared.inventory(|i| i.by_id(&found.id))
     }
 
     /// A running container that has one of these cgroups, from memory alone.
     fn known_in(&self, membership: &Membership) -> Option<Workload> {
         let path = membership.unified.as_deref()?;
-        let inventory = self.shared.lock();
         let whole = cgroup::container_of(path).map(|found| (found.id, found.path));
         let mut candidates = whole.into_iter().chain(cgroup::name_candidates(path));
-        candidates.find_map(|(id, own)| {
-            let known = inventory.by_id(id)?;
-            (known.running && known.cgroup_id != 0 && known.cgroup_path == own).then_some(known)
+        self.shared.inventory(|inventory| {
+            candidates.find_map(|(id, own)| {
+                let known = inventory.by_id(id)?;
+                (known.running && known.cgroup_id != 0 && known.cgroup_path == own).then_some(known)
+            })
         })
     }
 
     /// The container of a cgroup id as the kernel programs see it: known by that id, also for a
     /// while after its end; else the container of `pid`, a process in that cgroup.
     pub fn lookup_cgroup(&self, cgroup_id: u64, pid: u32) -> Option<Workload> {
-        let known = self.shared.lock().by_cgroup(cgroup_id);
+        let known = self.shared.inventory(|i| i.by_cgroup(cgroup_id));
         known.or_else(|| self.lookup_pid(pid))
     }
 
     /// A container by its full id, running or among the last that ended.
     pub fn workload(&self, id: &WorkloadId) -> Option<Workload> {
-        self.shared.lock().by_id(id.as_str())
+        self.shared.inventory(|i| i.by_id(id.as_str()))
     }
 
     /// All that run.
     pub fn workloads(&self) -> Vec<Workload> {
-        self.shared.lock().running()
+        self.shared.inventory(|i| i.running())
     }
 
     pub fn stats(&self) -> Stats {
         let mut stats = self.shared.diagnostics.stats();
-        let inventory = self.shared.lock();
-        stats.changes_dropped = inventory.dropped();
-        stats.skipped += inventory.refused();
+        let (dropped, refused) = self.shared.inventory(|i| (i.dropped(), i.refused()));
+        stats.changes_dropped = dropped;
+        stats.skipped += refused;
         stats
     }
 }
 
 impl Shared {
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Inventory> {
-        self.inventory
+    /// Looks at, or changes, what is known. `act` does nothing that waits, and comes back here in no
+    /// way. The lock itself is handed to nobody: held by accident for the length of a loop that
+    /// took it again, it once stopped the discovery.
+    pub(crate) fn inventory<T>(&self, act: impl FnOnce(&mut Inventory) -> T) -> T {
+        let mut inventory = self
+            .inventory
             .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+            .unwrap_or_else(PoisonError::into_inner);
+        act(&mut inventory)
     }
 
     pub(crate) fn apply(&self, source: RuntimeKind, fact: Fact) {
-        self.lock().apply(source, fact, time::now());
+        self.inventory(|i| i.apply(source, fact, time::now()));
         self.changed.notify_one();
     }
 
     pub(crate) fn note(&self, change: Change) {
-        self.lock().note(change);
+        self.inventory(|i| i.note(change));
         self.changed.notify_one();
     }
 
     pub(crate) fn set_interfaces(&self, id: &WorkloadId, interfaces: &Interfaces) {
-        self.lock().set_interfaces(id, interfaces);
+        self.inventory(|i| i.set_interfaces(id, interfaces));
         self.changed.notify_one();
     }
 
     /// Ends containers whose processes are gone.
     pub(crate) fn check_alive(&self) {
-        self.lock()
-            .check_alive(|pid| self.local.procfs.is_alive(pid), time::now());
+        let is_alive = |pid| self.local.procfs.is_alive(pid);
+        self.inventory(|i| i.check_alive(is_alive, time::now()));
         self.changed.notify_one();
     }
 }
@@ -230,7 +236,7 @@ impl Shared {
 async fn tell(shared: Arc<Shared>, sender: mpsc::Sender<Change>) {
     loop {
         shared.changed.notified().await;
-        let changes = shared.lock().drain();
+        let changes = shared.inventory(Inventory::drain);
         for change in changes {
             if sender.send(change).await.is_err() {
                 // Nobody listens any more; look-ups still work.

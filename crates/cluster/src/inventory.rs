@@ -15,6 +15,8 @@ pub const EXIT_UNKNOWN: i32 = -1;
 const MAX_CONTAINERS: usize = 16_384;
 const MAX_RECENT: usize = 1024;
 const MAX_OUTBOX: usize = 65_536;
+/// An answer that is older than the end it missed is not later than this.
+const CROSSED_MS: i64 = 15_000;
 
 /// Something happened to the containers of this node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +45,27 @@ pub enum Change {
     },
 }
 
+/// Why a container is taken for ended.
+#[derive(Debug)]
+struct End {
+    at: Timestamp,
+    exit_code: i32,
+    noticed: Timestamp,
+    cause: &'static str,
+}
+
+impl End {
+    /// Its end was inferred, now.
+    fn unseen(now: Timestamp, cause: &'static str) -> Self {
+        Self {
+            at: now,
+            exit_code: EXIT_UNKNOWN,
+            noticed: now,
+            cause,
+        }
+    }
+}
+
 /// What a source has to say.
 #[derive(Clone, Debug)]
 pub(crate) enum Fact {
@@ -54,18 +77,45 @@ pub(crate) enum Fact {
         at: Timestamp,
         exit_code: i32,
     },
-    /// A complete listing: what this source once saw and does not list has ended.
-    Listed(HashSet<WorkloadId>),
+    /// A complete listing: what this source saw before it began and does not list has ended.
+    Listed {
+        ids: HashSet<WorkloadId>,
+        /// [`Inventory::serial`] when the listing began.
+        since: u64,
+    },
+}
+
+impl Fact {
+    /// A listing of a source that says nothing else while it lists.
+    pub(crate) fn listed(ids: HashSet<WorkloadId>) -> Self {
+        let since = u64::MAX;
+        Self::Listed { ids, since }
+    }
 }
 
 #[derive(Debug, Default)]
 struct Entry {
-    facts: BTreeMap<RuntimeKind, Workload>,
+    facts: BTreeMap<RuntimeKind, Told>,
     merged: Workload,
     announced: Option<Workload>,
     has_run: bool,
     /// Its process was not there when last looked for.
     suspect: bool,
+}
+
+/// What a source said last of a container.
+#[derive(Debug)]
+struct Told {
+    workload: Workload,
+    serial: u64,
+}
+
+/// A container that has ended.
+#[derive(Debug)]
+struct Ended {
+    workload: Workload,
+    /// When we were told, which may be long after the end.
+    noticed: Timestamp,
 }
 
 #[derive(Debug, Default)]
@@ -74,11 +124,13 @@ pub(crate) struct Inventory {
     node_name: String,
     entries: HashMap<WorkloadId, Entry>,
     by_cgroup: HashMap<u64, WorkloadId>,
-    recent: VecDeque<Workload>,
+    recent: VecDeque<Ended>,
     dirty: BTreeSet<WorkloadId>,
     outbox: VecDeque<Change>,
     dropped: u64,
     refused: u64,
+    /// Counts what sources saw, in the order it was taken.
+    serial: u64,
 }
 
 impl Inventory {
@@ -94,8 +146,19 @@ impl Inventory {
     pub(crate) fn apply(&mut self, source: RuntimeKind, fact: Fact, now: Timestamp) {
         match fact {
             Fact::Seen(workload) => self.see(source, *workload, now),
-            Fact::Gone { id, at, exit_code } => self.end(&id, at, exit_code),
-            Fact::Listed(ids) => self.reconcile(source, &ids, now),
+            Fact::Gone { id, at, exit_code } => {
+                let cause = source.name();
+                self.end(
+                    &id,
+                    &End {
+                        at,
+                        exit_code,
+                        noticed: now,
+                        cause,
+                    },
+                );
+            }
+            Fact::Listed { ids, since } => self.reconcile(source, &ids, since, now),
         }
     }
 
@@ -120,7 +183,8 @@ impl Inventory {
         if let Some(entry) = entry.filter(|e| e.has_run) {
             return Some(entry.merged.clone());
         }
-        let last = self.recent.iter().rev().find(|w| w.id.as_str() == id);
+        let mut recent = self.recent.iter().rev().map(|e| &e.workload);
+        let last = recent.find(|w| w.id.as_str() == id);
         last.or(entry.map(|e| &e.merged)).cloned()
     }
 
@@ -131,6 +195,7 @@ impl Inventory {
                 .recent
                 .iter()
                 .rev()
+                .map(|e| &e.workload)
                 .find(|w| w.cgroup_id == cgroup_id)
                 .cloned(),
         }
@@ -154,11 +219,16 @@ impl Inventory {
             } else if entry.suspect {
                 ended.push(id.clone());
             } else {
+                tracing::debug!(
+                    workload = id.short(),
+                    pid = entry.merged.pid,
+                    "its process is not there"
+                );
                 entry.suspect = true;
             }
         }
         for id in ended {
-            self.end(&id, now, EXIT_UNKNOWN);
+            self.end(&id, &End::unseen(now, "its process is gone"));
         }
     }
 
@@ -167,7 +237,8 @@ impl Inventory {
         let Some(entry) = self.entries.get_mut(id) else {
             return;
         };
-        for view in entry.facts.values_mut().chain([&mut entry.merged]) {
+        let told = entry.facts.values_mut().map(|t| &mut t.workload);
+        for view in told.chain([&mut entry.merged]) {
             view.interfaces.clone_from(interfaces);
         }
         self.dirty.insert(id.clone());
@@ -184,6 +255,11 @@ impl Inventory {
             .is_some_and(|e| e.facts.contains_key(&source))
     }
 
+    /// Grows with everything a source sees.
+    pub(crate) fn serial(&self) -> u64 {
+        self.serial
+    }
+
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped
     }
@@ -195,19 +271,27 @@ impl Inventory {
 
     fn see(&mut self, source: RuntimeKind, workload: Workload, now: Timestamp) {
         let id = workload.id.clone();
-        if id.is_empty() || self.is_stale(&workload) {
+        if id.is_empty() {
+            return;
+        }
+        if self.is_stale(&workload, now) {
+            tracing::debug!(workload = id.short(), %source, pid = workload.pid, "has just ended; a late word on it is ignored");
             return;
         }
         if self.is_restart(source, &workload) {
-            self.end(&id, now, EXIT_UNKNOWN);
+            self.end(&id, &End::unseen(now, "runs again as another process"));
         }
         if !self.entries.contains_key(&id) && self.entries.len() >= MAX_CONTAINERS {
             self.refused += 1;
+            tracing::debug!(workload = id.short(), %source, "too many containers; not taken");
             return;
         }
         let entry = self.entries.entry(id.clone()).or_default();
-        entry.facts.insert(source, workload);
-        let mut merged = merge(entry.facts.values());
+        tracing::trace!(workload = id.short(), %source, pid = workload.pid, running = workload.running, "seen");
+        self.serial += 1;
+        let serial = self.serial;
+        entry.facts.insert(source, Told { workload, serial });
+        let mut merged = merge(entry.facts.values().map(|t| &t.workload));
         merged.node = self.node.clone();
         merged.node_name.clone_from(&self.node_name);
         let named = identity(&merged);
@@ -231,7 +315,7 @@ impl Inventory {
             .entries
             .get(&workload.id)
             .and_then(|e| e.facts.get(&source));
-        before.is_some_and(|before| {
+        before.map(|told| &told.workload).is_some_and(|before| {
             before.running
                 && workload.running
                 && before.pid != 0
@@ -241,21 +325,26 @@ impl Inventory {
     }
 
     /// A late word about a run that has ended: an answer that crossed with the event of the end.
-    fn is_stale(&self, workload: &Workload) -> bool {
+    /// What is still said to run after [`CROSSED_MS`] does run, and its end was a mistake.
+    fn is_stale(&self, workload: &Workload, now: Timestamp) -> bool {
+        let is_it = |e: &&Ended| {
+            let last = &e.workload;
+            last.id == workload.id && (last.pid == workload.pid || workload.pid == 0)
+        };
+        let ended = self.recent.iter().rev().find(is_it);
         workload.running
             && !self.entries.contains_key(&workload.id)
-            && self
-                .recent
-                .iter()
-                .any(|w| w.id == workload.id && (w.pid == workload.pid || workload.pid == 0))
+            && ended.is_some_and(|e| (0..CROSSED_MS).contains(&now.since(e.noticed)))
     }
 
-    fn end(&mut self, id: &WorkloadId, at: Timestamp, exit_code: i32) {
+    fn end(&mut self, id: &WorkloadId, end: &End) {
+        let (at, exit_code) = (end.at, end.exit_code);
         self.announce(id);
         self.dirty.remove(id);
         let Some(entry) = self.entries.remove(id) else {
             return;
         };
+        tracing::debug!(workload = id.short(), cause = end.cause, exit_code, "ended");
         let mut last = entry.merged;
         self.by_cgroup.remove(&last.cgroup_id);
         if entry.announced.is_some() {
@@ -274,22 +363,34 @@ impl Inventory {
         if self.recent.len() == MAX_RECENT {
             self.recent.pop_front();
         }
-        self.recent.push_back(last);
+        self.recent.push_back(Ended {
+            workload: last,
+            noticed: end.noticed,
+        });
     }
 
-    fn reconcile(&mut self, source: RuntimeKind, listed: &HashSet<WorkloadId>, now: Timestamp) {
+    fn reconcile(
+        &mut self,
+        source: RuntimeKind,
+        listed: &HashSet<WorkloadId>,
+        since: u64,
+        now: Timestamp,
+    ) {
         let mut ended = Vec::new();
         for (id, entry) in &mut self.entries {
-            if listed.contains(id) || entry.facts.remove(&source).is_none() {
+            let before = entry.facts.get(&source).is_some_and(|t| t.serial <= since);
+            if listed.contains(id) || !before {
                 continue;
             }
+            entry.facts.remove(&source);
+            tracing::debug!(workload = id.short(), %source, others = entry.facts.len(), "not listed any more");
             // Others still vouch for it: a state folder may go before the runtime says why.
             if entry.facts.is_empty() {
                 ended.push(id.clone());
             }
         }
         for id in ended {
-            self.end(&id, now, EXIT_UNKNOWN);
+            self.end(&id, &End::unseen(now, "no source lists it"));
         }
     }
 
@@ -301,6 +402,14 @@ impl Inventory {
             return;
         }
         let first = entry.announced.is_none();
+        tracing::debug!(
+            workload = id.short(),
+            name = entry.merged.name,
+            pid = entry.merged.pid,
+            cgroup_id = entry.merged.cgroup_id,
+            first,
+            "told"
+        );
         entry.announced = Some(entry.merged.clone());
         let workload = Box::new(entry.merged.clone());
         self.push(if first {

@@ -26,7 +26,7 @@ fn gone(id: &str, exit_code: i32) -> Fact {
 }
 
 fn listed(ids: &[&str]) -> Fact {
-    Fact::Listed(ids.iter().map(|id| WorkloadId::from(*id)).collect())
+    Fact::listed(ids.iter().map(|id| WorkloadId::from(*id)).collect())
 }
 
 /// Applies facts in order and shows the changes as short lines.
@@ -166,6 +166,36 @@ fn listings_end_what_nobody_vouches_for() {
     ];
     assert_eq!(told(&mut inv, facts), ["+b b 8", "-b -1", "+a a 7"]);
     assert_eq!(told(&mut inv, [(Runc, listed(&[]))]), ["-a -1"]);
+}
+
+/// A look-up at the first exec of a container found it after the folders had been listed and before
+/// the listing was applied. The container was ended by that listing, and as its process was the one
+/// remembered as ended, nothing ever brought it back.
+#[test]
+fn what_is_found_while_a_listing_runs_is_not_ended_by_it() {
+    let mut inv = inventory();
+    assert_eq!(told(&mut inv, [(Runc, seen(workload("a", 7)))]), ["+a a 7"]);
+    let since = inv.serial();
+    assert_eq!(told(&mut inv, [(Runc, seen(workload("b", 8)))]), ["+b b 8"]);
+    let ids = HashSet::new();
+    let listing = Fact::Listed { ids, since };
+    assert_eq!(told(&mut inv, [(Runc, listing)]), ["-a -1"]);
+    assert_eq!(told(&mut inv, [(Runc, listed(&["a"]))]), ["-b -1"]);
+}
+
+/// An end told by mistake must not hide a container for as long as it runs.
+#[test]
+fn what_still_runs_long_after_its_end_is_back() {
+    let mut inv = inventory();
+    told(
+        &mut inv,
+        [(Docker, seen(workload("a", 7))), (Docker, gone("a", 0))],
+    );
+    let at = |ms| Timestamp(5 + ms);
+    inv.apply(Runc, seen(workload("a", 7)), at(CROSSED_MS - 1));
+    assert!(show(&mut inv).is_empty());
+    inv.apply(Runc, seen(workload("a", 7)), at(CROSSED_MS));
+    assert_eq!(show(&mut inv), ["+a a 7"]);
 }
 
 #[test]

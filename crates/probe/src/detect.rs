@@ -155,6 +155,13 @@ impl Trials {
         let network = sees && self.cgroup2.is_some();
         let fan = Some(Mechanism::Fanotify);
         let at_exec = Some(Mechanism::KillAtExec);
+        let changes = if fanotify::names_overlays() {
+            "reported after the fact: without BPF-LSM the kernel cannot refuse it"
+        } else {
+            "reported after the fact; which process it was is not told on overlays: that needs \
+             kernel 6.6"
+        }
+        .to_owned();
         let after = "reported after the fact: without BPF-LSM the kernel cannot refuse it";
         vec![
             entry("exec", fan, "deny", asks, note(&self.fanotify, "")),
@@ -165,7 +172,7 @@ impl Trials {
                 asks,
                 note(&self.fanotify, "openat2 and io_uring opens count as writes"),
             ),
-            entry("file-change", None, "detect", asks, after.to_owned()),
+            entry("file-change", None, "detect", asks, changes),
             entry(
                 "drift",
                 at_exec,
@@ -328,4 +335,52 @@ fn release() -> String {
         .unwrap_or_default()
         .trim()
         .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trials(programs: Result<Refused, String>) -> Trials {
+        Trials {
+            tracing: Ok(()),
+            sock: Ok(()),
+            skb: Ok(()),
+            fanotify: Ok(()),
+            lsm: Ok(()),
+            programs,
+            cgroup2: Some("/sys/fs/cgroup".into()),
+        }
+    }
+
+    /// A kernel that takes only some of the programs is weaker, and says where and why.
+    #[test]
+    fn what_is_left_out_weakens_what_it_served() {
+        if !kernel::has_programs() {
+            eprintln!("skipped: built with RAMPART_SKIP_BPF");
+            return;
+        }
+        let refused = ["on_connect6", "on_sock_state", "on_capable"];
+        let refused = refused.map(|name| (name.to_owned(), "no such helper".to_owned()));
+        let found = trials(Ok(refused.into())).conclude();
+        assert_eq!(found.tier, Tier::Fanotify);
+        for (name, strength, note) in [
+            ("connect", "none", "refuses on_connect6: no such helper"),
+            ("tcp-event", "none", "refuses on_sock_state: no such helper"),
+            ("setuid", "detect", "refuses on_capable: no such helper"),
+            ("packet", "deny", ""),
+        ] {
+            let entry = found.capabilities.iter().find(|c| c.name == name).unwrap();
+            assert_eq!(entry.strength, strength, "{name}");
+            assert!(entry.note.contains(note), "{name}: {}", entry.note);
+        }
+        assert_eq!(found.reasons.len(), 3);
+    }
+
+    #[test]
+    fn nothing_loads() {
+        let found = trials(Err("the kernel refused program on_exec: R1".to_owned())).conclude();
+        assert_eq!(found.tier, Tier::None);
+        assert!(found.capabilities.iter().all(|c| c.strength == "none"));
+    }
 }

@@ -194,8 +194,9 @@ pub struct FileAct {
     pub at: Timestamp,
     /// Workload whose watch matched.
     pub label: u32,
+    /// 0 when it is not known: overlays before kernel 6.6 do not tell.
     pub pid: u32,
-    /// Label of the process that acted; 0 when it came from the host.
+    /// Label of the process that acted; 0 when it came from the host or is not known.
     pub actor_label: u32,
     pub ops: Vec<FileOp>,
     /// From the container's root.

@@ -121,9 +121,17 @@ pub(crate) fn try_load() -> Result<Refused, Error> {
 
 /// Loading ends at the first program that is refused, so it is repeated without that one.
 fn load_object(config: &Config) -> Result<(Object, Refused), Error> {
+    load_adjusted(config, |_| {})
+}
+
+fn load_adjusted(
+    config: &Config,
+    adjust: impl Fn(&mut OpenObject),
+) -> Result<(Object, Refused), Error> {
     let mut refused = Refused::new();
     loop {
-        let object = open(config, &mut refused)?;
+        let mut object = open(config, &mut refused)?;
+        adjust(&mut object);
         let (loaded, refusal) = verifier::listen(|| object.load());
         let source = match loaded {
             Ok(object) => return Ok((object, refused)),
@@ -132,7 +140,7 @@ fn load_object(config: &Config) -> Result<(Object, Refused), Error> {
         let Some(program) = refusal.program.clone() else {
             return Err(Error::kernel("to load the programs")(source));
         };
-        let reason = refusal.reason().unwrap_or("no reason given").to_owned();
+        let reason = refusal.reason().to_owned();
         tracing::debug!(program, log = refusal.detail(), "refused by the verifier");
         if ESSENTIAL.contains(&program.as_str()) || refused.contains_key(&program) {
             let log = refusal.detail();
@@ -316,9 +324,7 @@ mod tests {
             eprintln!("skipped: built with RAMPART_SKIP_BPF");
             return;
         }
-        let btf = Btf::from_raw("rampart", OBJECT)
-            .unwrap()
-            .unwrap();
+        let btf = Btf::from_raw("rampart", OBJECT).unwrap().unwrap();
         let mut layouts = intf::layouts();
         layouts.push(("rp_exec", usize::MAX, exec_fields()));
         layouts.push(("rp_cgroup", usize::MAX, cgroup_fields()));
@@ -344,6 +350,39 @@ mod tests {
                 assert_eq!(members[i], ((*field).to_owned(), *offset), "{name}.{field}");
             }
         }
+    }
+
+    /// Declares one program to be of a type whose context it does not fit.
+    fn break_program(object: &mut OpenObject, name: &str) {
+        let mut program = object.progs_mut().find(|p| p.name() == name).unwrap();
+        program.set_prog_type(ProgramType::SocketFilter);
+    }
+
+    #[test]
+    fn a_refused_program_is_left_out_and_an_essential_one_is_named() {
+        let config = Config::default();
+        if let Err(error) = try_load() {
+            eprintln!("skipped: nothing loads here: {error}");
+            return;
+        }
+        let broken = load_adjusted(&config, |o| break_program(o, "on_sock_state"));
+        let (object, refused) = broken.unwrap();
+        assert_eq!(refused.keys().collect::<Vec<_>>(), ["on_sock_state"]);
+        assert!(!refused["on_sock_state"].is_empty());
+        let loaded = |name: &str| {
+            object
+                .progs()
+                .find(|p| p.name() == name)
+                .unwrap()
+                .autoload()
+        };
+        assert!(loaded("on_exec") && !loaded("on_sock_state"));
+        let error = load_adjusted(&config, |o| break_program(o, "on_exec")).err();
+        let Some(Error::Refused { program, log, .. }) = error else {
+            panic!("{error:?}")
+        };
+        assert_eq!(program, "on_exec");
+        assert!(log.contains("load failed"), "{log}");
     }
 
     macro_rules! fields {

@@ -65,12 +65,14 @@ impl Consumer {
         let critical = ring(&maps.critical, &sink, &clock, urgent)?;
         let events = ring(&maps.events, &sink, &clock, None)?;
         let mut drops = Drops::default();
+        let [fanotify, inotify] = notifier.as_ref().map_or([-1, -1], |n| n.fds());
         loop {
             let wait = [
                 critical.epoll_fd(),
                 events.epoll_fd(),
                 stop.as_raw_fd(),
-                notifier.as_ref().map_or(-1, |n| n.fd()),
+                fanotify,
+                inotify,
             ];
             let ready = poll(&wait, interval);
             let _ = critical.consume();

@@ -12,6 +12,9 @@ const MAX_LINE: usize = 200;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Refusal {
     pub(crate) program: Option<String>,
+    /// What libbpf said itself.
+    said: String,
+    /// The end of the verifier's log.
     lines: VecDeque<String>,
 }
 
@@ -57,29 +60,33 @@ impl Refusal {
         let Some((program, rest)) = named else {
             return;
         };
-        if self.program.is_none() && rest.contains("BPF program load failed") {
-            self.program = Some(program.to_owned());
-        }
-        let Some((_, log)) = rest.split_once("-- BEGIN PROG LOAD LOG --\n") else {
-            return;
-        };
-        for line in log.lines().filter(|l| !is_noise(l)) {
-            if self.lines.len() == MAX_LINES {
-                self.lines.pop_front();
+        if let Some((_, log)) = rest.split_once("-- BEGIN PROG LOAD LOG --\n") {
+            for line in log.lines().filter(|l| !is_noise(l)) {
+                if self.lines.len() == MAX_LINES {
+                    self.lines.pop_front();
+                }
+                self.lines.push_back(cut(line).to_owned());
             }
-            self.lines.push_back(cut(line).to_owned());
+        } else if rest.starts_with(": failed to load") {
+            // The last word about the program that ended the load.
+            self.program = Some(program.to_owned());
+        } else {
+            let said = rest.strip_prefix(": ").unwrap_or(rest);
+            cut(said).clone_into(&mut self.said);
         }
     }
 
-    /// The verifier's verdict: its last line that says something.
-    pub(crate) fn reason(&self) -> Option<&str> {
-        self.lines.back().map(String::as_str)
+    /// The verifier's verdict, its last line that says something; libbpf's word where it did not
+    /// come to that.
+    pub(crate) fn reason(&self) -> &str {
+        self.lines.back().unwrap_or(&self.said)
     }
 
     /// Everything that is kept, on one line.
     pub(crate) fn detail(&self) -> String {
-        let lines: Vec<&str> = self.lines.iter().map(|l| l.trim()).collect();
-        lines.join(" | ")
+        let said = std::iter::once(&self.said);
+        let parts: Vec<&str> = said.chain(&self.lines).map(|l| l.trim()).collect();
+        parts.join(" | ")
     }
 }
 
@@ -124,10 +131,22 @@ mod tests {
         refusal.add("libbpf: prog 'on_exec': failed to load: -EACCES");
         refusal.add("libbpf: failed to load object ''");
         assert_eq!(refusal.program.as_deref(), Some("on_exec"));
-        assert_eq!(refusal.reason(), Some("R1 type=scalar expected=ptr_"));
+        assert_eq!(refusal.reason(), "R1 type=scalar expected=ptr_");
         assert_eq!(
             refusal.detail(),
-            "0: R1=ctx() | 12: (85) call bpf_d_path#147 | R1 type=scalar expected=ptr_"
+            "BPF program load failed: -EACCES | 0: R1=ctx() | 12: (85) call bpf_d_path#147 | R1 type=scalar expected=ptr_"
+        );
+    }
+
+    #[test]
+    fn a_program_may_fail_before_the_verifier() {
+        let mut refusal = Refusal::default();
+        refusal.add("libbpf: prog 'on_x': failed to find kernel BTF type ID of 'x': -ESRCH");
+        refusal.add("libbpf: prog 'on_x': failed to load: -ESRCH");
+        assert_eq!(refusal.program.as_deref(), Some("on_x"));
+        assert_eq!(
+            refusal.reason(),
+            "failed to find kernel BTF type ID of 'x': -ESRCH"
         );
     }
 
@@ -139,7 +158,7 @@ mod tests {
         refusal.add(&format!(
             "libbpf: prog 'x': -- BEGIN PROG LOAD LOG --\n{log}"
         ));
-        assert!(refusal.detail().len() <= MAX_LINES * (MAX_LINE + 3));
+        assert!(refusal.detail().len() <= (MAX_LINES + 1) * (MAX_LINE + 3));
         assert_eq!(tail(&"l\n".repeat(100_000)).lines().count(), 2 * MAX_LINES);
         assert_eq!(refusal.program, None);
     }

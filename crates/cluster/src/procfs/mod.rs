@@ -3,6 +3,7 @@
 pub(crate) mod net;
 
 use crate::read;
+use nix::errno::Errno;
 use rampart_model::{Timestamp, workload::Mount};
 use std::{
     fs, io,
@@ -47,10 +48,16 @@ impl Procfs {
             .collect())
     }
 
-    /// Runs, and is no zombie.
+    /// Runs, and is no zombie. A process that cannot be looked at for want of files or memory is
+    /// not taken for ended.
     pub(crate) fn is_alive(&self, pid: u32) -> bool {
-        self.stat(pid)
-            .is_some_and(|s| s.state != 'Z' && s.state != 'X')
+        match read::proc_text(&self.of(pid).join("stat")) {
+            Ok(text) => Stat::parse(&text).is_some_and(|s| s.state != 'Z' && s.state != 'X'),
+            Err(error) => matches!(
+                error.raw_os_error().map(Errno::from_raw),
+                Some(Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM)
+            ),
+        }
     }
 
     pub(crate) fn stat(&self, pid: u32) -> Option<Stat> {

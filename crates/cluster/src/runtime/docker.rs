@@ -78,8 +78,7 @@ impl Session<'_> {
         }
         let previous = std::mem::replace(&mut self.listed, states.clone());
         for (id, state) in &states {
-            let known = previous.get(id) == Some(state)
-                && self.link.shared.lock().has_fact(self.link.runtime, id);
+            let known = previous.get(id) == Some(state) && self.link.has_told(id);
             if !known {
                 self.inspect(id).await?;
             }

@@ -162,6 +162,11 @@ impl Link {
             .apply(self.runtime, Fact::Seen(Box::new(workload)));
     }
 
+    /// Whether what this runtime said of a container is still taken for true.
+    pub(crate) fn has_told(&self, id: &str) -> bool {
+        self.shared.inventory(|i| i.has_fact(self.runtime, id))
+    }
+
     pub(crate) fn gone(&self, id: &str, at: Timestamp, exit_code: i32) {
         let at = if at.is_known() { at } else { time::now() };
         self.shared.apply(
@@ -175,7 +180,7 @@ impl Link {
     }
 
     pub(crate) fn listed(&self, ids: HashSet<WorkloadId>) {
-        self.shared.apply(self.runtime, Fact::Listed(ids));
+        self.shared.apply(self.runtime, Fact::listed(ids));
     }
 
     /// Counts an answer that could not be used.

@@ -45,13 +45,17 @@ pub(crate) async fn follow(shared: Arc<Shared>, poll: Duration, namespaces: bool
 }
 
 fn scan(shared: &Shared, known: &mut Known, scan_namespaces: bool) {
+    // A container that a look-up finds from now on may be missing in the listing.
+    let since = shared.inventory(|i| i.serial());
     let dirs = shared.local.dirs();
     let mut listed: HashSet<_> = dirs.iter().map(|d| d.id.as_str().into()).collect();
     known.retain(|id, _| listed.contains(id.as_str()));
     for dir in &dirs {
         see(shared, known, dir);
     }
-    for workload in shared.lock().running() {
+    let running = shared.inventory(|i| i.running());
+    tracing::trace!(folders = dirs.len(), running = running.len(), "listed");
+    for workload in running {
         // Found by its cgroup or namespaces alone: its process vouches for it, not a folder.
         let vouched = workload.pid != 0 && shared.local.procfs.is_alive(workload.pid);
         if vouched {
@@ -59,7 +63,8 @@ fn scan(shared: &Shared, known: &mut Known, scan_namespaces: bool) {
             refresh_addresses(shared, &workload);
         }
     }
-    shared.apply(RuntimeKind::Runc, Fact::Listed(listed));
+    let ids = listed;
+    shared.apply(RuntimeKind::Runc, Fact::Listed { ids, since });
     if scan_namespaces {
         find_unknown(shared);
     }
@@ -69,18 +74,21 @@ fn scan(shared: &Shared, known: &mut Known, scan_namespaces: bool) {
 fn see(shared: &Shared, known: &mut Known, dir: &StateDir) {
     let modified = dir.modified();
     let same = known.get(&dir.id) == Some(&modified);
-    if same && shared.lock().has_fact(RuntimeKind::Runc, &dir.id) {
+    if same && shared.inventory(|i| i.has_fact(RuntimeKind::Runc, &dir.id)) {
         return;
     }
-    if let Some(workload) = shared.local.describe_dir(dir) {
-        // One that does not run is described again each time: it may be about to.
-        if workload.running {
-            known.insert(dir.id.clone(), modified);
-        } else {
-            known.remove(&dir.id);
-        }
-        shared.apply(RuntimeKind::Runc, Fact::Seen(Box::new(workload)));
+    let Some(workload) = shared.local.describe_dir(dir) else {
+        tracing::trace!(folder = %dir.path.display(), "tells nothing yet");
+        return;
+    };
+    tracing::trace!(folder = %dir.path.display(), pid = workload.pid, running = workload.running, cgroup = workload.cgroup_path, "described");
+    // One that does not run is described again each time: it may be about to.
+    if workload.running {
+        known.insert(dir.id.clone(), modified);
+    } else {
+        known.remove(&dir.id);
     }
+    shared.apply(RuntimeKind::Runc, Fact::Seen(Box::new(workload)));
 }
 
 /// Networks are joined and left while a container runs.
@@ -90,19 +98,25 @@ fn refresh_addresses(shared: &Shared, workload: &rampart_model::Workload) {
     }
     let now = net::interfaces(&shared.local.procfs.of(workload.pid).join("net"));
     if !now.is_empty() && now != workload.interfaces {
+        tracing::debug!(workload = workload.id.short(), "its addresses changed");
         shared.set_interfaces(&workload.id, &now);
     }
 }
 
 fn find_unknown(shared: &Shared) {
-    let running = shared.lock().running();
+    let running = shared.inventory(|i| i.running());
     let known = running
         .iter()
         .filter(|w| w.pid != 0)
         .filter_map(|w| shared.local.procfs.namespace(w.pid, "mnt"))
         .collect();
     for workload in shared.local.scan_namespaces(&known) {
-        if !shared.lock().is_known(workload.id.as_str()) {
+        if !shared.inventory(|i| i.is_known(workload.id.as_str())) {
+            tracing::debug!(
+                workload = workload.id.short(),
+                pid = workload.pid,
+                "found by its namespaces"
+            );
             shared.apply(RuntimeKind::Runc, Fact::Seen(Box::new(workload)));
         }
     }

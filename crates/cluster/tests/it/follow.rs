@@ -1,6 +1,6 @@
 //! Starts a discovery and waits for what it tells.
 
-use rampart_cluster::{Change, Config, Discovery, RuntimeKind, Socket};
+use rampart_cluster::{Change, Config, Discovery, RuntimeKind, Socket, Stats};
 use rampart_model::Workload;
 use std::{
     path::{Path, PathBuf},
@@ -56,11 +56,20 @@ impl Follower {
         });
         match found.await {
             Ok(Some(found)) => found,
-            _ => panic!(
-                "{what} never came; {:?}; came: {seen:#?}",
-                self.discovery.stats()
-            ),
+            _ => panic!("{what} never came; {:?}; came: {seen:#?}", self.state()),
         }
+    }
+
+    /// What the discovery believes; nothing if it hangs.
+    fn state(&self) -> Option<(Stats, Vec<String>)> {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let discovery = self.discovery.clone();
+        std::thread::spawn(move || {
+            let running = discovery.workloads();
+            let running = running.iter().map(|w| format!("{} pid={}", w.name, w.pid));
+            let _ = sender.send((discovery.stats(), running.collect()));
+        });
+        receiver.recv_timeout(Duration::from_secs(2)).ok()
     }
 
     /// The container named so, once it satisfies `complete`.

@@ -175,6 +175,58 @@ async fn short_containers_are_noticed_without_a_lookup() {
     }
 }
 
+/// Given up on when dropped: a discovery that hangs fails its test instead of hanging it too.
+struct Unwaited(Option<tokio::runtime::Runtime>);
+
+impl Drop for Unwaited {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// `rampart up` now and then never found a container that ran when it started. The listing held the
+/// lock of the inventory while it looked at the addresses of what runs, and took it again to note a
+/// new one: the first container whose addresses changed (an IPv6 address is there a second after
+/// its interface; Docker connects networks) stopped the discovery and every look-up for good.
+#[test]
+fn an_address_that_changes_does_not_stop_the_discovery() {
+    if !require("an_address_that_changes", &["runc", "busybox", "ip"]) {
+        return;
+    }
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let rootfs = Rootfs::busybox(dir.path()).expect("rootfs");
+    let bridge = Bridge::new().expect("bridge");
+    let netns = bridge.namespace().expect("namespace");
+    let first = RuncContainer::builder(&rootfs)
+        .netns(netns.path())
+        .run()
+        .expect("container");
+    let runtime = Unwaited(tokio::runtime::Runtime::new().ok());
+    runtime.0.as_ref().expect("runtime").block_on(async {
+        let mut follower = Follower::start(config(&[]));
+        follower.container(first.id(), |w| w.running).await;
+        for last in 1..=3 {
+            let address = format!("198.51.100.{last}");
+            let args = ["-n", netns.name(), "addr", "add"];
+            let added = Command::new("ip")
+                .args(args)
+                .args([&format!("{address}/24"), "dev", "eth0"])
+                .status();
+            assert!(added.is_ok_and(|s| s.success()));
+            let has = |w: &rampart_model::Workload| {
+                let mut all = w.interfaces.values().flatten();
+                all.any(|a| a.ip.to_string() == address)
+            };
+            follower.container(first.id(), has).await;
+            let next = RuncContainer::builder(&rootfs).run().expect("container");
+            follower.container(next.id(), |w| w.running).await;
+            assert!(follower.discovery.lookup_pid(next.pid()).is_some());
+        }
+    });
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn host_processes_are_no_containers() {
     let (discovery, _changes) = Discovery::start(config(&[])).expect("discovery");

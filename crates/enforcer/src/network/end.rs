@@ -12,6 +12,7 @@ pub(super) struct Ends {
     local: Vec<MemberRef>,
     engine: Arc<Engine>,
     node: NodeId,
+    node_name: String,
 }
 
 impl Ends {
@@ -21,11 +22,17 @@ impl Ends {
             local,
             engine: registry.engine(),
             node: registry.node().clone(),
+            node_name: runtime.out().node_name.clone(),
         }
     }
 
     pub(super) fn own(&self, member: &Member, address: IpAddr) -> End {
         let workload = member.reference();
+        let address = match address.is_unspecified() {
+            // Refused before the kernel chose an address: the one it would have chosen from.
+            true => first_address(member, address).unwrap_or(address),
+            false => address,
+        };
         End {
             id: workload.id.to_string(),
             name: workload.name,
@@ -53,6 +60,9 @@ impl Ends {
                 .filter(|e| e.address.to_canonical() == address)
         };
         match at().find(|e| e.node == self.node).or_else(|| at().next()) {
+            Some(endpoint) if endpoint.node == self.node && endpoint.workload.is_empty() => {
+                End { name: self.node_name.clone(), ..remote(endpoint, address) }
+            }
             Some(endpoint) => remote(endpoint, address),
             None => End {
                 id: Group::EXTERNAL.to_owned(),
@@ -65,6 +75,12 @@ impl Ends {
             },
         }
     }
+}
+
+fn first_address(member: &Member, like: IpAddr) -> Option<IpAddr> {
+    let workload = member.workload.load();
+    let found = workload.addresses().find(|a| a.is_ipv4() == like.is_ipv4() && !a.is_loopback());
+    found.or_else(|| workload.addresses().find(|a| !a.is_loopback()))
 }
 
 fn remote(endpoint: &Endpoint, address: IpAddr) -> End {

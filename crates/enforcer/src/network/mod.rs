@@ -25,6 +25,8 @@ use std::{
 
 /// Conversations in one report.
 const CHUNK: usize = 256;
+/// Refused connections told apart between two reports; more are in the violation records only.
+const MAX_DENIED: usize = 4096;
 
 pub(crate) struct Network {
     runtime: Arc<Runtime>,
@@ -36,6 +38,8 @@ pub(crate) struct Network {
 struct State {
     sockets: Sockets,
     violations: Aggregator<Waiting>,
+    /// Refused connections since the last report.
+    denied: HashMap<Key, Conversation>,
 }
 
 struct Waiting {
@@ -86,6 +90,9 @@ impl Network {
                 .pid(event.label, event.local, event.peer, event.direction),
             pid => Some(pid),
         };
+        if event.verdict == Verdict::Deny && event.hook == NetHook::Sock {
+            self.note_denied(&member, event);
+        }
         let violation = self.violation(&member, event, pid);
         let key = (
             (event.direction, event.peer.ip(), event.protocol),
@@ -111,6 +118,34 @@ impl Network {
                 workload,
             });
         }
+    }
+
+    /// What is refused leaves no flow, and must be on the map all the same.
+    fn note_denied(&self, member: &Member, event: &NetEvent) {
+        let Some(protocol) = event.model_protocol() else { return };
+        let own = Ends::new(&self.runtime, &self.registry).own(member, event.local.ip());
+        let peer = event.peer.ip().to_canonical();
+        if peer.is_loopback() || peer.is_unspecified() {
+            return;
+        }
+        let ingress = event.direction == Direction::Ingress;
+        let key = Key {
+            label: event.label,
+            ingress,
+            local: own.address,
+            peer,
+            protocol,
+            port: event.server_port(),
+            verdict: Verdict::Deny,
+            rule: event.rule,
+        };
+        let mut state = self.lock();
+        if state.denied.len() >= MAX_DENIED && !state.denied.contains_key(&key) {
+            return;
+        }
+        let sum = state.denied.entry(key).or_insert_with(|| open(&key, member, event.at));
+        sum.sessions += 1;
+        sum.last_seen = sum.last_seen.max(event.at);
     }
 
     fn violation(&self, member: &Member, event: &NetEvent, pid: Option<u32>) -> Violation {
@@ -204,7 +239,8 @@ impl Network {
                 return;
             }
         };
-        let conversations = self.sum(&flows);
+        let mut conversations = self.sum(&flows);
+        conversations.extend(std::mem::take(&mut self.lock().denied).into_values());
         for chunk in conversations.chunks(CHUNK) {
             self.runtime
                 .out()
@@ -220,7 +256,7 @@ impl Network {
             };
             let sum = sums
                 .entry(key)
-                .or_insert_with(|| self.open(&key, &member, flow));
+                .or_insert_with(|| open(&key, &member, flow.first_seen));
             if sum.process.is_none() {
                 sum.process = self.process(flow).map(Box::new);
             }
@@ -242,33 +278,6 @@ impl Network {
         all
     }
 
-    fn open(&self, key: &Key, member: &Member, flow: &Flow) -> Conversation {
-        Conversation {
-            workload: member.workload.load().id.clone(),
-            ingress: key.ingress,
-            local: key.local,
-            peer: key.peer,
-            protocol: key.protocol,
-            port: key.port,
-            client_port: 0,
-            application: application::by_port(key.protocol, key.port)
-                .unwrap_or("")
-                .to_owned(),
-            sessions: 0,
-            bytes_in: 0,
-            bytes_out: 0,
-            verdict: key.verdict,
-            rule: RuleId(key.rule),
-            first_seen: flow.first_seen,
-            last_seen: flow.first_seen,
-            mechanism: (key.verdict == Verdict::Deny).then_some(match key.ingress {
-                true => Mechanism::CgroupSkb,
-                false => Mechanism::CgroupSock,
-            }),
-            process: None,
-        }
-    }
-
     fn process(&self, flow: &Flow) -> Option<ProcessInfo> {
         let local = (flow.local, flow.local_port).into();
         let peer = (flow.peer, flow.peer_port).into();
@@ -281,6 +290,33 @@ impl Network {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn open(key: &Key, member: &Member, seen: Timestamp) -> Conversation {
+    Conversation {
+        workload: member.workload.load().id.clone(),
+        ingress: key.ingress,
+        local: key.local,
+        peer: key.peer,
+        protocol: key.protocol,
+        port: key.port,
+        client_port: 0,
+        application: application::by_port(key.protocol, key.port)
+            .unwrap_or("")
+            .to_owned(),
+        sessions: 0,
+        bytes_in: 0,
+        bytes_out: 0,
+        verdict: key.verdict,
+        rule: RuleId(key.rule),
+        first_seen: seen,
+        last_seen: seen,
+        mechanism: (key.verdict == Verdict::Deny).then_some(match key.ingress {
+            true => Mechanism::CgroupSkb,
+            false => Mechanism::CgroupSock,
+        }),
+        process: None,
     }
 }
 

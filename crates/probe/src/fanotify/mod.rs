@@ -4,6 +4,7 @@
 //! are cached answers), opens (inode marks on protected files and directories only, so that other
 //! opens cost nothing), and notifications (inode marks on watched directories).
 
+mod inotify;
 mod listener;
 mod marks;
 mod notify;
@@ -15,6 +16,11 @@ pub(crate) use listener::{Listener, Tally};
 pub(crate) use marks::Marks;
 pub(crate) use notify::Notifier;
 pub(crate) use watch::{Watch, Watches};
+
+/// Whether notifications work on overlays too.
+pub(crate) fn names_overlays() -> bool {
+    sys::has_fid_handles()
+}
 
 /// How many changes a buffer of notifications holds; see [`crate::fuzz`].
 pub(crate) fn parse_changes(bytes: &[u8]) -> usize {

@@ -4,6 +4,7 @@
 
 use super::{
     Watches,
+    inotify::{self, Inotify},
     sys::{self, HandleKey},
 };
 use crate::{FileAct, FileOp, label::Labels};
@@ -48,6 +49,8 @@ const MAX_BATCHES: usize = 16;
 #[derive(Debug)]
 pub(crate) struct Notifier {
     group: OwnedFd,
+    /// For file systems whose directories the group cannot name.
+    inotify: Inotify,
     directories: Mutex<HashMap<HandleKey, Vec<(u32, PathBuf)>>>,
     watches: Arc<Watches>,
     labels: Labels,
@@ -64,6 +67,7 @@ impl Notifier {
         let group = sys::group(libc::FAN_CLASS_NOTIF | libc::FAN_REPORT_DFID_NAME)?;
         Ok(Self {
             group,
+            inotify: Inotify::new()?,
             directories: Mutex::default(),
             watches,
             labels,
@@ -71,8 +75,8 @@ impl Notifier {
         })
     }
 
-    pub(crate) fn fd(&self) -> i32 {
-        self.group.as_raw_fd()
+    pub(crate) fn fds(&self) -> [i32; 2] {
+        [self.group.as_raw_fd(), self.inotify.fd().as_raw_fd()]
     }
 
     fn directories(&self) -> MutexGuard<'_, HashMap<HandleKey, Vec<(u32, PathBuf)>>> {
@@ -82,8 +86,10 @@ impl Notifier {
     }
 
     pub(super) fn watch(&self, dir: &OwnedFd, label: u32, path: &Path) -> io::Result<()> {
-        let key = sys::handle_key(dir)?;
-        sys::mark(&self.group, libc::FAN_MARK_ADD, MASK, dir.as_raw_fd())?;
+        let key = match self.mark(dir) {
+            Err(error) if is_nameless(&error) => self.inotify.watch(dir),
+            other => other,
+        }?;
         let mut directories = self.directories();
         let known = directories.entry(key).or_default();
         if !known.iter().any(|(l, p)| *l == label && p == path) {
@@ -92,10 +98,19 @@ impl Notifier {
         Ok(())
     }
 
+    fn mark(&self, dir: &OwnedFd) -> io::Result<HandleKey> {
+        let key = sys::handle_key(dir)?;
+        sys::mark(&self.group, libc::FAN_MARK_ADD, MASK, dir.as_raw_fd())?;
+        Ok(key)
+    }
+
     pub(crate) fn forget(&self, label: u32) {
         let mut directories = self.directories();
-        directories.retain(|_, known| {
+        directories.retain(|key, known| {
             known.retain(|(l, _)| *l != label);
+            if known.is_empty() {
+                self.inotify.forget(key);
+            }
             !known.is_empty()
         });
     }
@@ -106,10 +121,35 @@ impl Notifier {
         for _ in 0..MAX_BATCHES {
             let len = sys::read(&self.group, &mut buffer);
             if len == 0 {
-                return;
+                break;
             }
             for change in parse(buffer.get(..len).unwrap_or_default()) {
                 self.tell(&change, sink);
+            }
+        }
+        for _ in 0..MAX_BATCHES {
+            let len = sys::read(self.inotify.fd(), &mut buffer);
+            if len == 0 {
+                return;
+            }
+            let told = inotify::parse(buffer.get(..len).unwrap_or_default());
+            for change in &told.changes {
+                self.tell(change, sink);
+            }
+            self.settle(&told);
+        }
+    }
+
+    fn settle(&self, told: &inotify::Told) {
+        let mut directories = self.directories();
+        for key in &told.gone {
+            directories.remove(key);
+        }
+        if told.overflow {
+            tracing::warn!("changes of files were lost: raise fs.inotify.max_queued_events");
+            // Files may have been replaced: every mark is placed again.
+            for (label, _) in directories.values().flatten() {
+                let _ = self.stale.send(*label);
             }
         }
     }
@@ -155,7 +195,10 @@ impl Notifier {
             at: Timestamp::from_ms(i64::try_from(now.as_millis()).unwrap_or(0)),
             label,
             pid: change.pid,
-            actor_label: self.labels.of_pid(change.pid).unwrap_or(0),
+            actor_label: match change.pid {
+                0 => 0,
+                pid => self.labels.of_pid(pid).unwrap_or(0),
+            },
             ops: OPS
                 .iter()
                 .filter(|(bit, _)| change.mask & bit != 0)
@@ -177,15 +220,24 @@ impl Notifier {
     }
 }
 
+/// The file system has no handles or no id to tell its directories apart by.
+fn is_nameless(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::EOPNOTSUPP | libc::ENODEV | libc::EXDEV)
+    )
+}
+
 /// A directory and a name in it.
-type Place = (HandleKey, PathBuf);
+pub(super) type Place = (HandleKey, PathBuf);
 
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Change {
-    mask: u64,
-    pid: u32,
+    pub(super) mask: u64,
+    /// 0 when it is not known.
+    pub(super) pid: u32,
     /// Old place first for a rename.
-    places: Vec<Place>,
+    pub(super) places: Vec<Place>,
 }
 
 fn parse(mut bytes: &[u8]) -> Vec<Change> {

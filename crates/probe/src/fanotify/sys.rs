@@ -336,13 +336,32 @@ impl FsId {
 /// Names a directory the way notification events do: file system id and file handle.
 pub(super) type HandleKey = Vec<u8>;
 
+#[repr(C)]
+struct Handle {
+    bytes: u32,
+    kind: i32,
+    data: [u8; MAX_HANDLE],
+}
+
 pub(super) fn handle_key(target: &OwnedFd) -> io::Result<HandleKey> {
-    #[repr(C)]
-    struct Handle {
-        bytes: u32,
-        kind: i32,
-        data: [u8; MAX_HANDLE],
-    }
+    let handle = match handle_of(target.as_raw_fd(), AT_HANDLE_FID) {
+        // Kernels before 6.5 do not know the flag.
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+            handle_of(target.as_raw_fd(), 0)
+        }
+        other => other,
+    }?;
+    let fsid = FsId::of(target)?.id;
+    let data = handle.data.get(..handle.bytes as usize).unwrap_or_default();
+    Ok(make_key(fsid, handle.kind, data))
+}
+
+/// Whether handles that only identify can be had; overlays have no others.
+pub(super) fn has_fid_handles() -> bool {
+    handle_of(libc::AT_FDCWD, AT_HANDLE_FID).is_ok()
+}
+
+fn handle_of(target: RawFd, flag: i32) -> io::Result<Handle> {
     let mut handle = Handle {
         bytes: 128,
         kind: 0,
@@ -350,23 +369,21 @@ pub(super) fn handle_key(target: &OwnedFd) -> io::Result<HandleKey> {
     };
     let mut mount = 0i32;
     // SAFETY: the handle has room for the `bytes` it declares, and the empty path with
-    // AT_EMPTY_PATH names the open descriptor.
+    // AT_EMPTY_PATH names the open descriptor or the working directory.
     let rc = unsafe {
         libc::syscall(
             libc::SYS_name_to_handle_at,
-            target.as_raw_fd(),
+            target,
             c"".as_ptr(),
             &raw mut handle,
             &raw mut mount,
-            libc::AT_EMPTY_PATH | AT_HANDLE_FID,
+            libc::AT_EMPTY_PATH | flag,
         )
     };
     if rc != 0 {
         return Err(io::Error::last_os_error());
     }
-    let fsid = FsId::of(target)?.id;
-    let data = handle.data.get(..handle.bytes as usize).unwrap_or_default();
-    Ok(make_key(fsid, handle.kind, data))
+    Ok(handle)
 }
 
 pub(super) fn make_key(fsid: [u8; 8], kind: i32, handle: &[u8]) -> HandleKey {

@@ -5,7 +5,17 @@
 //! may change, and io_uring from its ring: those are unknown. Numbers of the three system call
 //! tables of x86-64 that open files do not collide, so the table need not be known.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::PathBuf,
+    thread,
+    time::{Duration, Instant},
+};
+
+/// The event is told before its task has gone to sleep, and a task that runs shows no system call.
+/// It does nothing in between, so this passes soon even on a busy machine.
+const FALLS_ASLEEP: Duration = Duration::from_millis(200);
+const RETRY: Duration = Duration::from_micros(100);
 
 /// Marks the x32 table.
 const X32: u64 = 0x4000_0000;
@@ -13,7 +23,15 @@ const X32: u64 = 0x4000_0000;
 /// `Some(true)` if it may write, `Some(false)` if it cannot, `None` if that cannot be told.
 pub(super) fn opens_for_write(tid: u32) -> Option<bool> {
     let path = PathBuf::from("/proc").join(tid.to_string()).join("syscall");
-    classify(&fs::read_to_string(path).ok()?)
+    let until = Instant::now() + FALLS_ASLEEP;
+    loop {
+        let line = fs::read_to_string(&path).ok()?;
+        if !line.starts_with("running") || Instant::now() > until {
+            return classify(&line);
+        }
+        // A sleep and not a yield: this thread's priority is above the task's.
+        thread::sleep(RETRY);
+    }
 }
 
 pub(super) fn classify(line: &str) -> Option<bool> {

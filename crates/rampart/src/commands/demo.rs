@@ -56,6 +56,21 @@ pub(crate) fn run(args: DemoArgs) -> Result<ExitCode> {
 async fn show(args: DemoArgs) -> Result<ExitCode> {
     let scripts = Scripts::find(&args.scripts)?;
     let output = table::Printer::new(args.output);
+    let shown = attack_all(&args, &scripts, &output).await;
+    if !args.keep || shown.is_err() {
+        scripts.down()?;
+    }
+    let failed = shown?;
+    output.summary(failed);
+    Ok(if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// Lines that are not as they should be.
+async fn attack_all(args: &DemoArgs, scripts: &Scripts, output: &table::Printer) -> Result<u32> {
     output.step("starting the shop: nginx, a Python API and Redis, as real containers");
     let shop = scripts.up()?;
     let server = server::Server::start(&args.log)?;
@@ -68,18 +83,17 @@ async fn show(args: DemoArgs) -> Result<ExitCode> {
         .iter()
         .map(|name| format!("{name}.{}", shop.project))
         .collect();
-    learn(&client, &services, &output).await?;
+    learn(&client, &services, output).await?;
     let mut failed = 0;
     for mode in [Mode::Monitor, Mode::Protect] {
         switch(&client, &services, mode).await?;
         output.step(&format!("{mode}: the same attacks"));
         for attack in scripts.attacks()? {
-            let row = attack_once(&client, &scripts, &attack, mode).await?;
+            let row = attack_once(&client, scripts, &attack, mode).await?;
             failed += u32::from(!row.as_expected());
             output.row(&row);
         }
     }
-    output.summary(failed);
     if args.keep {
         println!(
             "The shop runs on. Log in at {} as admin / {}",
@@ -90,14 +104,11 @@ async fn show(args: DemoArgs) -> Result<ExitCode> {
             scripts.path("down.sh").display()
         );
         tokio::signal::ctrl_c().await?;
-    } else {
-        scripts.down()?;
     }
-    Ok(if failed == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    drop(client);
+    // Not on this thread: the client's connections need it to say goodbye.
+    tokio::task::spawn_blocking(move || drop(server)).await?;
+    Ok(failed)
 }
 
 /// Waits until the shop's services are known, talk to each other, and bring nothing new.

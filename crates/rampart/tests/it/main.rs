@@ -6,5 +6,6 @@
 mod attacks;
 mod browser;
 mod crash;
+mod demo;
 mod harness;
 mod start;

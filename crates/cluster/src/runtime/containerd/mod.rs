@@ -146,7 +146,7 @@ impl Session<'_> {
                     ids.insert(WorkloadId::from(id.clone()));
                 }
                 let told = self.known.get(&id).is_some_and(|w| w.pid == pid);
-                if !(told && self.link.shared.lock().has_fact(self.link.runtime, &id)) {
+                if !(told && self.link.has_told(&id)) {
                     self.learn(&ns, container, pid).await?;
                 }
             }

@@ -106,7 +106,7 @@ impl Session<'_> {
         let told = self.states.get(id) == Some(&state);
         match state {
             EXITED => !told,
-            _ => !told || !self.link.shared.lock().has_fact(self.link.runtime, id),
+            _ => !told || !self.link.has_told(id),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Measures what the kernel side costs and bears: event rate without drops, and the overhead of
 //! exec and open as the median of interleaved ratios with and without a probe.
 //!
-//! Run as root: `cargo run --release -p rampart-probe --example kernel_bench [rounds]`. One line a
+//! Run as root: `cargo bench -p rampart-probe [-- rounds]`. One line a
 //! figure: name, value, unit. The load runs on the last CPU at real-time priority.
 
 #![allow(
@@ -45,9 +45,10 @@ impl Judge for Fixed {
 }
 
 fn main() {
+    // cargo adds an argument of its own.
     let rounds = std::env::args()
-        .nth(1)
-        .and_then(|a| a.parse().ok())
+        .skip(1)
+        .find_map(|a| a.parse().ok())
         .unwrap_or(11);
     let cgroup = Cgroup::new();
     event_rate(&cgroup);
