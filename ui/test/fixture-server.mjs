@@ -83,6 +83,18 @@ export function createFixture(options = {}) {
     change('workload');
   }
 
+  /** As the controller does it: only running containers, and a reason of 256 bytes at the most. */
+  function quarantine(w, { quarantine: on, quarantine_reason: reason = 'user-configured' }, user) {
+    if (Buffer.byteLength(reason) > 256) throw new Refusal(400, '`quarantine_reason` has 256 bytes at the most');
+    if (on === undefined || on === Boolean(w.quarantine_reason)) return;
+    if (on && !w.running) throw new Refusal(400, 'only a running container can be quarantined');
+    if (on && !w.cap_quarantine) throw new Refusal(400, "the container shares the host's network and cannot be cut off from it");
+    Object.assign(w, { quarantine_reason: on ? reason : '', state: on ? 'quarantined' : w.running ? w.policy_mode.toLowerCase() : 'exit' });
+    activity(user, on ? 'Container.Quarantined' : 'Container.Unquarantined', `${w.display_name} was ${on ? 'cut off from the network' : 'joined to the network again'}`, 'WORKLOAD');
+    change('workload', w.id);
+    change('conversation');
+  }
+
   function editRules(body) {
     if (body.delete) state.rules = state.rules.filter((r) => !body.delete.includes(r.id));
     const place = (after, items) => {
@@ -201,7 +213,8 @@ export function createFixture(options = {}) {
     ['GET', '/v1/workload/:id', (c) => ({ workload: workloadView(find(state.workloads.find((w) => w.id === c.id), 'container')) })],
     ['GET', '/v1/workload/:id/process', (c) => ({ processes: state.processes.get(c.id) ?? [] })],
     ['GET', '/v1/workload/:id/process_profile', (c) => ({ process_list: state.profiles.get(state.workloads.find((w) => w.id === c.id)?.service_group)?.process_list ?? [] })],
-    ['GET', '/v1/workload/:id/config', () => ({ config: { quarantine: false, quarantine_reason: '', wire: 'default' } })],
+    ['PATCH', '/v1/workload/:id', (c) => { quarantine(find(state.workloads.find((w) => w.id === c.id), 'container'), c.body.config, c.user); return {}; }],
+    ['GET', '/v1/workload/:id/config', (c) => { const w = find(state.workloads.find((x) => x.id === c.id), 'container'); return { config: { quarantine: Boolean(w.quarantine_reason), quarantine_reason: w.quarantine_reason ?? '', wire: 'default' } }; }],
     ['GET', '/v1/workload/:id/stats', () => ({ stats: { interval: 5, span_1: { cpu: 0.03, memory: 41_000_000, byte_in: 12_000, byte_out: 31_000 } } })],
     ['GET', '/v1/group', (c) => ({ groups: query([...state.groups.values()].map((g) => groupView(g)), c.params) })],
     ['GET', '/v1/group/:id', (c) => ({ group: groupView(find(state.groups.get(c.id), 'group'), true) })],

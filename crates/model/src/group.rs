@@ -1,6 +1,8 @@
 //! Policy groups and process profiles.
 
-use crate::{Baseline, ConfigSource, FileRule, GroupName, Mode, ProcessRule, Timestamp, mode::names};
+use crate::{
+    Baseline, ConfigSource, FileRule, GroupName, Mode, ProcessRule, Timestamp, mode::names,
+};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 

@@ -83,7 +83,9 @@ impl WorkloadId {
 }
 
 /// A network rule's number. The range tells its source: see [`RuleId::source`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct RuleId(pub u32);
 

@@ -5,8 +5,8 @@
 //! controller has not heard of yet is judged by the right group from its first exec.
 
 use crate::{
-    Conversation, Endpoint, FileBehavior, Group, GroupName, LogRecord, NetworkRule, Node, NodeStats,
-    ProcessInfo, Timestamp, Workload, WorkloadId, settings::Settings,
+    Conversation, Endpoint, FileBehavior, Group, GroupName, LogRecord, NetworkRule, Node,
+    NodeStats, ProcessInfo, Timestamp, Workload, WorkloadId, settings::Settings,
 };
 use serde::{Deserialize, Serialize};
 
@@ -19,11 +19,25 @@ pub enum Report {
     Stats(NodeStats),
     /// Seen for the first time, or changed.
     Workload(Box<Workload>),
-    Stopped { workload: WorkloadId, at: Timestamp, exit_code: i32 },
+    Stopped {
+        workload: WorkloadId,
+        at: Timestamp,
+        exit_code: i32,
+    },
     /// Every workload that runs; those of this node that are not listed have stopped.
     Inventory(Vec<WorkloadId>),
-    LearnedProcess { group: GroupName, name: String, path: String, user: String },
-    LearnedFile { group: GroupName, filter: String, behavior: FileBehavior, application: String },
+    LearnedProcess {
+        group: GroupName,
+        name: String,
+        path: String,
+        user: String,
+    },
+    LearnedFile {
+        group: GroupName,
+        filter: String,
+        behavior: FileBehavior,
+        application: String,
+    },
     Conversations(Vec<Conversation>),
     Record(Box<LogRecord>),
 }

@@ -4,7 +4,9 @@ use crate::{Action, ConfigSource, GroupName, RuleId, Timestamp, Verdict, Workloa
 use serde::{Deserialize, Serialize};
 use std::{fmt, net::IpAddr};
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
     #[default]
@@ -47,10 +49,18 @@ pub struct PortRange {
 }
 
 impl PortRange {
-    pub const ANY: Self = Self { protocol: None, low: 0, high: u16::MAX };
+    pub const ANY: Self = Self {
+        protocol: None,
+        low: 0,
+        high: u16::MAX,
+    };
 
     pub fn one(protocol: Protocol, port: u16) -> Self {
-        Self { protocol: Some(protocol), low: port, high: port }
+        Self {
+            protocol: Some(protocol),
+            low: port,
+            high: port,
+        }
     }
 
     pub fn contains(&self, protocol: Protocol, port: u16) -> bool {

@@ -27,7 +27,9 @@ pub struct Node {
 }
 
 /// How strong prevention is on a node; chosen by trying, never downgraded silently.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Tier {
     /// Nothing can be seen or stopped: no privilege, no BTF.

@@ -4,6 +4,13 @@
 //! all, in alternating order; the figure is the median of the rounds' ratios, with their spread.
 //! Needs root. `RAMPART_BENCH_ROUNDS` sets the rounds (default 11).
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    clippy::cast_precision_loss
+)]
+
 #[path = "../tests/it/harness.rs"]
 #[allow(dead_code)]
 mod harness;

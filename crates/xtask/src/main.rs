@@ -6,7 +6,11 @@
 
 mod tidy;
 
-use std::{env, path::PathBuf, process::ExitCode};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 const HELP: &str = "\
 Usage: cargo xtask <task>
@@ -33,7 +37,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(task: fn(&PathBuf) -> anyhow::Result<()>) -> ExitCode {
+fn run(task: fn(&Path) -> anyhow::Result<()>) -> ExitCode {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
     let root = root.canonicalize().unwrap_or(root);
     match task(&root) {

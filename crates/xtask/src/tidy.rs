@@ -23,7 +23,7 @@ const ALL: &[(&str, Check)] = &[
     ("stray paths", files::stray_paths),
 ];
 
-pub(crate) fn run(root: &std::path::PathBuf) -> Result<()> {
+pub(crate) fn run(root: &Path) -> Result<()> {
     let mut broken = 0;
     for (name, check) in ALL {
         let findings = check(root)?;

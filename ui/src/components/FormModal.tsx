@@ -3,7 +3,7 @@ import type { FormEvent, ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 
 /** A form in a window: cancel, submit, busy while it is sent. */
-export function FormModal({ title, opened, onClose, onSubmit, busy, action, size = 'md', children }: { title: string; opened: boolean; onClose: () => void; onSubmit: () => void; busy: boolean; action?: string; size?: string; children: ReactNode }) {
+export function FormModal({ title, opened, onClose, onSubmit, busy, action, danger, size = 'md', children }: { title: string; opened: boolean; onClose: () => void; onSubmit: () => void; busy: boolean; action?: string; danger?: boolean; size?: string; children: ReactNode }) {
   const { t } = useTranslation();
   const submit = (event: FormEvent) => {
     event.preventDefault();
@@ -16,7 +16,7 @@ export function FormModal({ title, opened, onClose, onSubmit, busy, action, size
           {children}
           <Group justify="flex-end" gap="xs" mt="xs">
             <Button variant="default" onClick={onClose}>{t('common.cancel')}</Button>
-            <Button type="submit" loading={busy}>{action ?? t('common.save')}</Button>
+            <Button type="submit" loading={busy} color={danger ? 'red.8' : undefined}>{action ?? t('common.save')}</Button>
           </Group>
         </Stack>
       </form>

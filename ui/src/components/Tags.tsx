@@ -1,9 +1,10 @@
-import { Tooltip } from '@mantine/core';
+import { Tooltip, VisuallyHidden } from '@mantine/core';
 import {
-  IconAlertTriangle, IconAlertTriangleFilled, IconBan, IconBook2, IconCircleCheck, IconEye, IconEyeOff, IconInfoCircle, IconShieldCheck, IconShieldHalf, IconShieldLock, IconShieldOff, IconSkull,
+  IconAlertTriangle, IconAlertTriangleFilled, IconBan, IconBook2, IconCircleCheck, IconEye, IconEyeOff, IconInfoCircle, IconNetworkOff, IconShieldCheck, IconShieldHalf, IconShieldLock, IconShieldOff, IconSkull,
 } from '@tabler/icons-react';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
+import { safeText } from '../services/text';
 import type { Verdict } from '../services/types';
 import { levelRank } from '../services/verdict';
 
@@ -123,6 +124,20 @@ export function StateTag({ running, exitCode }: { running: boolean | undefined; 
   const { t } = useTranslation();
   if (running !== false) return <Tag tone="muted" icon={<span className="live-dot" aria-hidden />}>{t('containers.running')}</Tag>;
   return <Tag tone="muted">{t('containers.exited', { code: exitCode ?? 0 })}</Tag>;
+}
+
+/** A container cut off from the network; its reason shows on pointing, and is read out. */
+export function QuarantineTag({ reason }: { reason: string }) {
+  const { t } = useTranslation();
+  const why = reason ? t('quarantine.because', { reason: safeText(reason, 300) }) : t('quarantine.byUser');
+  return (
+    <>
+      <Tag tone="deny" icon={<IconNetworkOff {...SIZE} />} hint={why}>
+        {t('quarantine.tag')}
+      </Tag>
+      <VisuallyHidden> {why}</VisuallyHidden>
+    </>
+  );
 }
 
 export function WarnTag({ children, hint }: { children: ReactNode; hint?: string }) {

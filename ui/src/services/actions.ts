@@ -16,6 +16,10 @@ export const setProfileMode = (group: string, mode: string, baseline?: string) =
 export const setModes = (groups: string[], mode: string) =>
   call('/v1/service/config', { method: 'PATCH', body: { config: { services: groups.map(serviceOf), policy_mode: mode, profile_mode: mode } } });
 
+/** Cuts one container off from the network, or lets it back. Without a reason the controller notes that a user did it. */
+export const setQuarantine = (id: string, on: boolean, reason = '') =>
+  call(`/v1/workload/${segment(id)}`, { method: 'PATCH', body: { config: { quarantine: on, ...(on && reason ? { quarantine_reason: reason } : {}) } } });
+
 const wireProcess = ({ name, path, user, action, allow_update }: ProcessRule) => ({ name, path, user: user ?? '', action, allow_update: allow_update ?? false });
 
 export const changeProcessRules = (group: string, change: { put?: ProcessRule[]; drop?: ProcessRule[] }) =>

@@ -1,7 +1,7 @@
 //! A containerd of our own: plain containers by `ctr`.
 
 use crate::{
-    daemon::{Daemon, run, try_run},
+    daemon::{Daemon, Parents, run, try_run},
     follow::{Follower, cgroup_inode, config},
 };
 use rampart_cluster::RuntimeKind::Containerd;
@@ -18,6 +18,7 @@ struct Setup {
     daemon: Daemon,
     socket: PathBuf,
     dir: tempfile::TempDir,
+    _parents: Parents,
 }
 
 impl Setup {
@@ -26,11 +27,13 @@ impl Setup {
             .prefix("rampart-ctd-")
             .tempdir()
             .expect("folder");
+        let parents = Parents::of(NAMESPACE);
         let (socket, daemon) = start_daemon(dir.path());
         Self {
             dir,
             socket,
             daemon,
+            _parents: parents,
         }
     }
 

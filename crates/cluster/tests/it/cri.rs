@@ -5,7 +5,7 @@
 
 use crate::{
     containerd::import,
-    daemon::{Daemon, try_run},
+    daemon::{Daemon, Parents, try_run},
     follow::{Follower, cgroup_inode, config},
 };
 use hyper_util::rt::TokioIo;
@@ -162,6 +162,9 @@ struct Setup {
     _daemon: Daemon,
     socket: PathBuf,
     dir: tempfile::TempDir,
+    /// Of the pod, as the kubelet would make it.
+    parent: String,
+    _parents: Parents,
 }
 
 impl Setup {
@@ -187,10 +190,13 @@ impl Setup {
         fs::write(dir.path().join("config.toml"), config).expect("file");
         let args = ["--config", &at("config.toml")];
         let daemon = Daemon::start(dir.path(), &socket, "containerd", &args);
+        let parent = unique_name("kubepods");
         Self {
             dir,
             socket,
             _daemon: daemon,
+            _parents: Parents::of(&parent),
+            parent: format!("/{parent}"),
         }
     }
 }
@@ -287,8 +293,8 @@ async fn a_pod_of_kubernetes() {
     let mut follower = Follower::start(config(&sockets));
     assert!(follower.found(Cri).await.starts_with("containerd"));
 
-    let parent = format!("/{}", unique_name("kubepods"));
-    let pod = sandbox("web-6d4cf56db6-x7k2p", Path::new(&parent));
+    let parent = setup.parent.as_str();
+    let pod = sandbox("web-6d4cf56db6-x7k2p", Path::new(parent));
     let mut client = Client::connect(setup.socket.clone()).await;
     let sandbox_id = client
         .call(
@@ -345,12 +351,4 @@ async fn a_pod_of_kubernetes() {
         .await;
     assert_eq!(follower.removed(&id).await, 137);
     client.call("RemovePodSandbox", Id { id: sandbox_id }).await;
-    // v1 folders are the container's; the parent, made for it, is ours to remove.
-    for hierarchy in fs::read_dir("/sys/fs/cgroup")
-        .into_iter()
-        .flatten()
-        .flatten()
-    {
-        let _ = fs::remove_dir(hierarchy.path().join(parent.trim_start_matches('/')));
-    }
 }

@@ -1,4 +1,4 @@
-//! A daemon that lives as long as its test.
+//! A daemon that lives as long as its test, and what it leaves behind.
 
 use crate::follow::DEADLINE;
 use rampart_testkit::wait_until;
@@ -7,6 +7,7 @@ use std::{
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    time::Duration,
 };
 
 pub(crate) struct Daemon {
@@ -58,6 +59,37 @@ impl Drop for Daemon {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// Control groups that a runtime makes for all its containers and never removes. Those that were
+/// not there before the test are removed after it; those in use by another test stay.
+pub(crate) struct Parents(Vec<PathBuf>);
+
+impl Parents {
+    pub(crate) fn of(name: &str) -> Self {
+        let mounts = fs::read_to_string("/proc/self/mounts").expect("mounts");
+        let fields = mounts.lines().map(|l| l.split(' ').collect::<Vec<_>>());
+        let hierarchies = fields.filter(|f| matches!(f.get(2), Some(&"cgroup" | &"cgroup2")));
+        let folders = hierarchies.map(|f| Path::new(f[1]).join(name));
+        Self(folders.filter(|f| !f.exists()).collect())
+    }
+}
+
+impl Drop for Parents {
+    fn drop(&mut self) {
+        // The last process of a container may go a moment after its runtime's answer.
+        let gone = || self.0.iter().all(|folder| remove_cgroup(folder));
+        wait_until(Duration::from_secs(3), gone);
+    }
+}
+
+/// True once it is gone. The kernel refuses while a process is in it.
+fn remove_cgroup(folder: &Path) -> bool {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in entries.filter(|e| e.file_type().is_ok_and(|t| t.is_dir())) {
+        remove_cgroup(&entry.path());
+    }
+    fs::remove_dir(folder).is_ok() || !folder.exists()
 }
 
 /// Runs to the end; the output is not shared with what it leaves running.

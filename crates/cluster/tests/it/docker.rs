@@ -1,7 +1,7 @@
 //! A Docker daemon of our own, without its own bridge and rules on the host's network.
 
 use crate::{
-    daemon::{Daemon, run, try_run},
+    daemon::{Daemon, Parents, run, try_run},
     follow::{Follower, cgroup_inode, config},
 };
 use rampart_cluster::{
@@ -18,6 +18,7 @@ struct Setup {
     daemon: Daemon,
     socket: PathBuf,
     dir: tempfile::TempDir,
+    _parents: Parents,
 }
 
 impl Setup {
@@ -30,6 +31,7 @@ impl Setup {
         let socket = dir.path().join("docker.sock");
         let host = format!("unix://{}", socket.display());
         let (root, exec, pid) = (at("root"), at("run/docker"), at("pid"));
+        let parents = Parents::of("docker");
         let daemon = Daemon::start(
             dir.path(),
             &socket,
@@ -58,6 +60,7 @@ impl Setup {
             dir,
             socket,
             daemon,
+            _parents: parents,
         }
     }
 

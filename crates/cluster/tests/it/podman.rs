@@ -1,7 +1,7 @@
 //! Podman of our own: its REST service, and its files when the service is not there.
 
 use crate::{
-    daemon::{Daemon, run, try_run},
+    daemon::{Daemon, Parents, run, try_run},
     follow::{Follower, cgroup_inode, config},
 };
 use rampart_cluster::{Config, Discovery, RuntimeKind::Podman};
@@ -12,6 +12,7 @@ struct Setup {
     dir: tempfile::TempDir,
     socket: PathBuf,
     global: Vec<String>,
+    _parents: Parents,
 }
 
 impl Setup {
@@ -40,6 +41,7 @@ impl Setup {
             socket: dir.path().join("podman.sock"),
             dir,
             global,
+            _parents: Parents::of("libpod_parent"),
         }
     }
 

@@ -209,6 +209,7 @@ impl Registry {
         }
         if !workload.running || cgroup::is_starting(workload.pid) {
             // Its first exec is still to come, and will bring it here.
+            tracing::debug!(workload = %workload.id.short(), pid = workload.pid, running = workload.running, "not attached yet");
             return;
         }
         self.attach(&mut labels, workload);

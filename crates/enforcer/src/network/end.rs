@@ -60,9 +60,10 @@ impl Ends {
                 .filter(|e| e.address.to_canonical() == address)
         };
         match at().find(|e| e.node == self.node).or_else(|| at().next()) {
-            Some(endpoint) if endpoint.node == self.node && endpoint.workload.is_empty() => {
-                End { name: self.node_name.clone(), ..remote(endpoint, address) }
-            }
+            Some(endpoint) if endpoint.node == self.node && endpoint.workload.is_empty() => End {
+                name: self.node_name.clone(),
+                ..remote(endpoint, address)
+            },
             Some(endpoint) => remote(endpoint, address),
             None => End {
                 id: Group::EXTERNAL.to_owned(),
@@ -79,7 +80,9 @@ impl Ends {
 
 fn first_address(member: &Member, like: IpAddr) -> Option<IpAddr> {
     let workload = member.workload.load();
-    let found = workload.addresses().find(|a| a.is_ipv4() == like.is_ipv4() && !a.is_loopback());
+    let found = workload
+        .addresses()
+        .find(|a| a.is_ipv4() == like.is_ipv4() && !a.is_loopback());
     found.or_else(|| workload.addresses().find(|a| !a.is_loopback()))
 }
 

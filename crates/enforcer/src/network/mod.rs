@@ -122,7 +122,9 @@ impl Network {
 
     /// What is refused leaves no flow, and must be on the map all the same.
     fn note_denied(&self, member: &Member, event: &NetEvent) {
-        let Some(protocol) = event.model_protocol() else { return };
+        let Some(protocol) = event.model_protocol() else {
+            return;
+        };
         let own = Ends::new(&self.runtime, &self.registry).own(member, event.local.ip());
         let peer = event.peer.ip().to_canonical();
         if peer.is_loopback() || peer.is_unspecified() {
@@ -143,7 +145,10 @@ impl Network {
         if state.denied.len() >= MAX_DENIED && !state.denied.contains_key(&key) {
             return;
         }
-        let sum = state.denied.entry(key).or_insert_with(|| open(&key, member, event.at));
+        let sum = state
+            .denied
+            .entry(key)
+            .or_insert_with(|| open(&key, member, event.at));
         sum.sessions += 1;
         sum.last_seen = sum.last_seen.max(event.at);
     }

@@ -15,6 +15,8 @@ use std::{
 /// The event is told before its task has gone to sleep, and a task that runs shows no system call.
 /// It does nothing in between, so this passes soon even on a busy machine.
 const FALLS_ASLEEP: Duration = Duration::from_millis(200);
+/// Looks that follow each other without a pause: mostly the task is only some microseconds away.
+const AT_ONCE: u32 = 4;
 const RETRY: Duration = Duration::from_micros(100);
 
 /// Marks the x32 table.
@@ -24,14 +26,18 @@ const X32: u64 = 0x4000_0000;
 pub(super) fn opens_for_write(tid: u32) -> Option<bool> {
     let path = PathBuf::from("/proc").join(tid.to_string()).join("syscall");
     let until = Instant::now() + FALLS_ASLEEP;
-    loop {
+    for attempt in 0u32.. {
         let line = fs::read_to_string(&path).ok()?;
         if !line.starts_with("running") || Instant::now() > until {
             return classify(&line);
         }
-        // A sleep and not a yield: this thread's priority is above the task's.
-        thread::sleep(RETRY);
+        // A sleep and not a yield: this thread's priority is above the task's, which may need
+        // this very CPU.
+        if attempt >= AT_ONCE {
+            thread::sleep(RETRY);
+        }
     }
+    None
 }
 
 pub(super) fn classify(line: &str) -> Option<bool> {

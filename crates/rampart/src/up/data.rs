@@ -52,7 +52,7 @@ pub(crate) fn explain_store(error: StoreError) -> anyhow::Error {
         StoreError::Corrupt { .. } => {
             "move it aside and restore a backup; the rest of the data folder stays as it is"
         }
-        StoreError::Full { .. } => "free some space on that file system and start again",
+        StoreError::Full => "free some space on that file system and start again",
         _ => "check the data folder's owner and file system",
     };
     anyhow::Error::new(error).context(format!("cannot open the store: {advice}"))

@@ -3,6 +3,8 @@
 //! Tests of the node need root and kernel BTF and say so when they skip. They run one at a time:
 //! each starts a `rampart up` that watches the whole machine.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
+
 mod attacks;
 mod browser;
 mod crash;

@@ -32,22 +32,34 @@ pub(crate) fn check(root: &Path) -> Result<Vec<Finding>> {
         .context("cargo metadata failed")?;
     let mut findings = Vec::new();
     for package in &metadata.packages {
-        let Some(name) = package.name.strip_prefix(PREFIX) else { continue };
+        let Some(name) = package.name.strip_prefix(PREFIX) else {
+            continue;
+        };
         let Some((_, allowed)) = ALLOWED.iter().find(|(krate, _)| *krate == name) else {
             findings.push(Finding {
                 place: package.manifest_path.to_string(),
-                what: format!("crate {name} has no row in the arrow table (xtask/src/tidy/arrows.rs)"),
+                what: format!(
+                    "crate {name} has no row in the arrow table (xtask/src/tidy/arrows.rs)"
+                ),
             });
             continue;
         };
         for dependency in &package.dependencies {
-            let Some(target) = dependency.name.strip_prefix(PREFIX) else { continue };
+            let Some(target) = dependency.name.strip_prefix(PREFIX) else {
+                continue;
+            };
             let test = dependency.kind == DependencyKind::Development;
-            let fine = if TEST_ONLY.contains(&target) { test } else { test || allowed.contains(&target) };
+            let fine = if TEST_ONLY.contains(&target) {
+                test
+            } else {
+                test || allowed.contains(&target)
+            };
             if !fine {
                 findings.push(Finding {
                     place: package.manifest_path.to_string(),
-                    what: format!("{name} must not depend on {target}: see the arrows in ARCHITECTURE.md"),
+                    what: format!(
+                        "{name} must not depend on {target}: see the arrows in ARCHITECTURE.md"
+                    ),
                 });
             }
         }

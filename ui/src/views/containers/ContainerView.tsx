@@ -6,9 +6,10 @@ import { Link, useParams } from 'react-router';
 import { Card, Facts, Page } from '../../components/Page';
 import { Safe } from '../../components/Safe';
 import { Gate, LoadingRows } from '../../components/States';
-import { ModeTag, StateTag, TierTag, WarnTag } from '../../components/Tags';
+import { ModeTag, QuarantineTag, StateTag, TierTag, WarnTag } from '../../components/Tags';
 import { bytes, dateTime, seconds } from '../../services/format';
 import { useParam } from '../../services/params';
+import { givenReason, isQuarantined } from '../../services/quarantine';
 import { enforcers, workload } from '../../services/queries';
 import type { Workload } from '../../services/types';
 import { DetailsTab } from './DetailsTab';
@@ -16,6 +17,7 @@ import { EventsTab } from './EventsTab';
 import { NetworkTab } from './NetworkTab';
 import { ProcessTree } from './ProcessTree';
 import { ProfileTab } from './ProfileTab';
+import { QuarantineAction, QuarantineNote } from './Quarantine';
 
 export default function ContainerView() {
   const { t } = useTranslation();
@@ -31,8 +33,9 @@ export default function ContainerView() {
               <Safe value={w.display_name || w.name || w.id.slice(0, 12)} max={80} />
             </Breadcrumbs>
           }
-          actions={<Badges workload={w} />}
+          actions={<><Badges workload={w} /><QuarantineAction workload={w} /></>}
         >
+          <QuarantineNote workload={w} />
           <div className="grid" style={{ gridTemplateColumns: 'minmax(260px, 320px) minmax(0, 1fr)', alignItems: 'start' }}>
             <Identity workload={w} />
             <Parts workload={w} />
@@ -49,6 +52,7 @@ function Badges({ workload: w }: { workload: Workload }) {
     <>
       {w.privileged ? <WarnTag hint={t('containers.privilegedHint')}>{t('containers.privileged')}</WarnTag> : null}
       {w.run_as_root ? <WarnTag hint={t('containers.rootHint')}>{t('containers.root')}</WarnTag> : null}
+      {isQuarantined(w) ? <QuarantineTag reason={givenReason(w)} /> : null}
       <StateTag running={w.running} exitCode={w.exit_code} />
     </>
   );

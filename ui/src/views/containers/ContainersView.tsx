@@ -9,14 +9,18 @@ import { Choice, distinct, SearchBox } from '../../components/Filters';
 import { Page } from '../../components/Page';
 import { Safe } from '../../components/Safe';
 import { Empty, Gate, LoadingRows } from '../../components/States';
-import { ModeTag, StateTag } from '../../components/Tags';
+import { ModeTag, QuarantineTag, StateTag } from '../../components/Tags';
 import { age, imageName, seconds } from '../../services/format';
 import { useParam } from '../../services/params';
+import { givenReason, isQuarantined } from '../../services/quarantine';
 import { workloads } from '../../services/queries';
 import { matches } from '../../services/text';
 import type { Workload } from '../../services/types';
 
 const addresses = (w: Workload) => Object.values(w.interfaces ?? {}).flat().map((a) => a?.ip ?? '');
+
+/** A stopped container that is quarantined counts as both. */
+const inState = (w: Workload, state: string) => state === 'all' || (state === 'quarantined' ? isQuarantined(w) : (w.running !== false) === (state === 'running'));
 
 export default function ContainersView() {
   const { t } = useTranslation();
@@ -35,8 +39,8 @@ export default function ContainersView() {
       (!domain || w.domain === domain) &&
       (!node || w.host_name === node) &&
       (!mode || w.policy_mode === mode || w.profile_mode === mode) &&
-      (state === 'all' || (w.running !== false) === (state === 'running')) &&
-      matches(needle, w.display_name, w.name, w.image, w.service_group, w.domain, w.id, ...addresses(w), ...Object.entries(w.labels ?? {}).map(([k, v]) => `${k}=${v}`)),
+      inState(w, state) &&
+      matches(needle, w.display_name, w.name, w.image, w.service_group, w.domain, w.id, w.quarantine_reason, ...addresses(w), ...Object.entries(w.labels ?? {}).map(([k, v]) => `${k}=${v}`)),
   );
   const filtered = Boolean(needle || domain || node || mode);
   const clear = () => void navigate('/containers');
@@ -48,7 +52,7 @@ export default function ContainersView() {
         <Choice label={t('containers.domain')} value={domain || null} options={distinct(all.map((w) => w.domain))} onChange={setDomain} />
         <Choice label={t('containers.node')} value={node || null} options={distinct(all.map((w) => w.host_name))} onChange={setNode} />
         <Choice label={t('mode.label')} value={mode || null} options={['Discover', 'Monitor', 'Protect']} onChange={setMode} width={120} />
-        <Choice label={t('containers.state')} value={state} options={['running', 'stopped', 'all'].map((value) => ({ value, label: t(`containers.state_${value}`) }))} onChange={(v) => setState(v ?? 'all')} width={120} />
+        <Choice label={t('containers.state')} value={state} options={['running', 'quarantined', 'stopped', 'all'].map((value) => ({ value, label: t(`containers.state_${value}`) }))} onChange={(v) => setState(v ?? 'all')} width={120} />
       </div>
       <Gate query={query} loading={<LoadingRows rows={12} />}>
         {() => (
@@ -88,7 +92,7 @@ function useColumns(): Column<Workload>[] {
       { key: 'policy', head: t('mode.network'), width: 112, sort: (w) => w.policy_mode ?? '', cell: (w) => <ModeTag mode={w.policy_mode} /> },
       { key: 'profile', head: t('mode.profile'), width: 132, sort: (w) => w.profile_mode ?? '', cell: (w) => <ModeTag mode={w.profile_mode} /> },
       { key: 'ip', head: t('containers.address'), width: 124, sort: (w) => addresses(w)[0] ?? '', cell: (w) => <Safe value={addresses(w)[0]} mono clip /> },
-      { key: 'state', head: t('containers.state'), width: 116, sort: (w) => (w.running === false ? 1 : 0), cell: (w) => <StateTag running={w.running} exitCode={w.exit_code} /> },
+      { key: 'state', head: t('containers.state'), width: 124, sort: (w) => (isQuarantined(w) ? 0 : w.running === false ? 2 : 1), cell: (w) => (isQuarantined(w) ? <QuarantineTag reason={givenReason(w)} /> : <StateTag running={w.running} exitCode={w.exit_code} />) },
       { key: 'age', head: t('containers.age'), width: 72, right: true, sort: (w) => -seconds(w.started_at), cell: (w) => <span className="num">{age(w.started_at)}</span> },
     ],
     [t],

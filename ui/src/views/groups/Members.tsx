@@ -3,8 +3,9 @@ import { useNavigate } from 'react-router';
 import { DataTable } from '../../components/DataTable';
 import { Safe } from '../../components/Safe';
 import { Empty } from '../../components/States';
-import { ModeTag, StateTag } from '../../components/Tags';
+import { ModeTag, QuarantineTag, StateTag } from '../../components/Tags';
 import { imageName } from '../../services/format';
+import { givenReason, isQuarantined } from '../../services/quarantine';
 import type { GroupDetail } from '../../services/types';
 
 export function Members({ group }: { group: GroupDetail }) {
@@ -34,7 +35,7 @@ export function Members({ group }: { group: GroupDetail }) {
             { key: 'domain', head: t('containers.domain'), width: '14%', sort: (w) => w.domain, cell: (w) => <Safe value={w.domain} clip /> },
             { key: 'policy', head: t('mode.network'), width: 124, cell: (w) => <ModeTag mode={w.policy_mode} /> },
             { key: 'profile', head: t('mode.profile'), width: 140, cell: (w) => <ModeTag mode={w.profile_mode} /> },
-            { key: 'state', head: t('containers.state'), width: 120, cell: (w) => <StateTag running={w.running ?? w.state !== 'exit'} exitCode={w.exit_code} /> },
+            { key: 'state', head: t('containers.state'), width: 120, cell: (w) => (isQuarantined(w) ? <QuarantineTag reason={givenReason(w)} /> : <StateTag running={w.running ?? w.state !== 'exit'} exitCode={w.exit_code} />) },
           ]}
         />
       </div>
