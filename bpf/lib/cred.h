@@ -25,7 +25,7 @@ static __always_inline void report_cred(struct rp_state *state, struct task_stru
 
 static __always_inline void compare_cred(struct rp_state *state, struct task_struct *task, __u8 cause)
 {
-	const struct cred *cred = task->cred;
+	const struct cred *cred = task->real_cred;
 	__u32 uid = BPF_CORE_READ(cred, uid.val);
 	__u32 euid = BPF_CORE_READ(cred, euid.val);
 	__u64 caps = effective_caps(cred);

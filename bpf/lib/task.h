@@ -18,7 +18,7 @@ static __always_inline __u64 effective_caps(const struct cred *cred)
 
 static __always_inline void note_ids(struct rp_state *state, struct task_struct *task)
 {
-	const struct cred *cred = task->cred;
+	const struct cred *cred = task->real_cred;
 
 	state->uid = BPF_CORE_READ(cred, uid.val);
 	state->euid = BPF_CORE_READ(cred, euid.val);
@@ -112,7 +112,7 @@ static __always_inline __u32 tty_of(struct task_struct *task)
 
 static __always_inline void fill_task(struct rp_task *out, struct task_struct *task, __u32 label)
 {
-	const struct cred *cred = task->cred;
+	const struct cred *cred = task->real_cred;
 
 	out->pid = task->tgid;
 	out->tid = task->pid;

@@ -187,6 +187,32 @@ const steps = [
     }
     return undefined;
   }],
+  ['a container is cut off from the network, shown as such, and released', async (page) => {
+    await open(page, '/containers');
+    await page.waitForFunction(() => document.querySelector('tbody tr') || document.querySelector('.empty'));
+    if ((await page.locator('tbody tr').count()) === 0) return 'no container here';
+    await page.locator('tbody tr').first().press('Enter');
+    await page.waitForURL(/\/containers\/.+/);
+    if ((await actionNow(page)) === 'Release') await answer(page, 'Release');
+    if (await page.getByRole('button', { name: 'Quarantine', exact: true }).isDisabled()) return 'it shares the network of the node';
+    const path = new URL(page.url()).pathname;
+    try {
+      await page.getByRole('button', { name: 'Quarantine', exact: true }).click();
+      await page.getByRole('dialog').getByText(/is cut off from the network at once/).waitFor();
+      await page.getByRole('dialog').getByRole('textbox', { name: 'Reason' }).fill(`e2e ${stamp}`);
+      await page.getByRole('dialog').getByRole('button', { name: 'Quarantine' }).click();
+      await page.getByRole('alert').filter({ hasText: `Reason: e2e ${stamp}` }).waitFor();
+      await page.locator('main').getByText('Quarantined', { exact: true }).waitFor();
+      await open(page, `/containers?state=quarantined&q=e2e%20${stamp}`);
+      await row(page, `e2e ${stamp}`).getByText('Quarantined', { exact: true }).waitFor();
+    } finally {
+      await open(page, path);
+      if ((await actionNow(page)) === 'Release') await answer(page, 'Release');
+    }
+    await page.getByRole('button', { name: 'Quarantine', exact: true }).waitFor();
+    await page.locator('main').getByText('Quarantined', { exact: true }).waitFor({ state: 'detached' });
+    return undefined;
+  }],
   ['no name is ever markup', async (page) => {
     for (const path of ['/containers', '/events', '/network?view=list', '/groups']) {
       await open(page, path);
@@ -250,6 +276,19 @@ const steps = [
   }],
 ];
 
+/** Which of both a container's page offers. */
+async function actionNow(page) {
+  const button = page.getByRole('button', { name: /^(Quarantine|Release)$/ });
+  await button.waitFor();
+  return (await button.innerText()).trim();
+}
+
+async function answer(page, action) {
+  await page.getByRole('button', { name: action, exact: true }).click();
+  await page.getByRole('dialog').getByRole('button', { name: action }).click();
+  await page.getByRole('button', { name: action === 'Release' ? 'Quarantine' : 'Release', exact: true }).waitFor();
+}
+
 /** To the neighbouring mode and back, whatever it was. */
 async function switchMode(page) {
   const modes = page.getByRole('radiogroup', { name: 'Process and file' });
@@ -284,6 +323,17 @@ function fixtureSteps() {
       await page.getByRole('button', { name: 'Try again' }).click();
       await page.getByRole('link', { name: /edge-1/ }).waitFor();
       problems.splice(0);
+    }],
+    ['a refused connection is on the map, in the list and in the detail', async (page) => {
+      await open(page, '/network?verdict=deny');
+      await page.getByRole('img', { name: /^Map of 4 ends and 3 conversations/ }).waitFor();
+      await page.getByText('List', { exact: true }).click();
+      await row(page, 'ci-runner').getByText('Denied', { exact: true }).waitFor();
+      assert.equal(await page.locator('tbody tr').count(), 3);
+      await row(page, 'ci-runner').press('Enter');
+      const detail = page.getByRole('complementary', { name: 'Detail' });
+      await detail.getByText('rule 1003').first().waitFor();
+      assert.ok((await detail.getByText('Denied', { exact: true }).count()) >= 2);
     }],
     ['losses are marked', async (page) => {
       await open(page, '/nodes');

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { signIn, withPage } from './browser.mjs';
 
-const { values } = parseArgs({ options: { base: { type: 'string', default: 'http://127.0.0.1:8444' }, user: { type: 'string', default: 'admin' }, password: { type: 'string', default: 'admin' }, out: { type: 'string', default: '/tmp/rampart-shots' }, only: { type: 'string', default: '' }, scheme: { type: 'string', default: 'light,dark' } } });
+const { values } = parseArgs({ options: { base: { type: 'string', default: 'http://127.0.0.1:8444' }, user: { type: 'string', default: 'admin' }, password: { type: 'string', default: 'admin' }, out: { type: 'string', default: '/tmp/rampart-shots' }, only: { type: 'string', default: '' }, width: { type: 'string', default: '1440' }, height: { type: 'string', default: '900' }, scheme: { type: 'string', default: 'light,dark' } } });
 mkdirSync(values.out, { recursive: true });
 
 const PAGES = {
@@ -24,6 +24,23 @@ const PAGES = {
     await page.goto(`${values.base}/containers?q=img`);
     await page.locator('tbody tr').first().click();
     await page.getByRole('tab', { name: 'Details' }).click();
+  },
+  'quarantine-form': async (page) => {
+    await page.goto(`${values.base}/containers?q=worker-2`);
+    await page.locator('tbody tr').first().click();
+    await page.getByRole('button', { name: 'Quarantine' }).click();
+  },
+  'container-quarantined': async (page) => {
+    await quarantine(page, true);
+    await page.goto(`${values.base}/containers?q=worker-2`);
+    await page.locator('tbody tr').first().click();
+  },
+  'containers-quarantined': '/containers',
+  'network-quarantined': async (page) => {
+    await page.goto(`${values.base}/network?each=1`);
+    await page.locator('.map-canvas canvas').first().waitFor();
+    await page.waitForTimeout(1200);
+    await quarantine(page, false);
   },
   groups: '/groups',
   group: '/groups/nv.web.shop',
@@ -68,6 +85,14 @@ const PAGES = {
   },
 };
 
+/** Cuts off worker-2, or lets it back, past the console. */
+const quarantine = (page, on) =>
+  page.evaluate(async (quarantine) => {
+    const { workloads } = await (await fetch('/api/v1/workload')).json();
+    const { id } = workloads.find((w) => w.display_name === 'worker-2');
+    await fetch(`/api/v1/workload/${id}`, { method: 'PATCH', body: JSON.stringify({ config: { quarantine, quarantine_reason: 'beacon to 203.0.113.66' } }) });
+  }, on);
+
 for (const scheme of values.scheme.split(',')) {
   await withPage(async (page) => {
     page.on('pageerror', (error) => process.stdout.write(`PAGE ERROR ${error.message}\n`));
@@ -83,5 +108,5 @@ for (const scheme of values.scheme.split(',')) {
       await page.waitForTimeout(name.startsWith('network') ? 1600 : 700);
       await page.screenshot({ path: join(values.out, `${name}-${scheme}.png`) });
     }
-  }, { scheme });
+  }, { scheme, width: Number(values.width), height: Number(values.height) });
 }

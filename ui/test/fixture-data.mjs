@@ -15,7 +15,7 @@ export const now = () => Math.floor(Date.now() / 1000);
 const iso = (seconds) => new Date(seconds * 1000).toISOString().replace(/\.\d+Z/, 'Z');
 
 const COUNTERS = ['events_received', 'events_dropped', 'critical_dropped', 'execs_judged', 'execs_denied', 'files_judged',
-  'files_denied', 'connects_denied', 'packets_dropped', 'killed_at_exec', 'failed_open', 'spooled'];
+  'files_denied', 'connects_denied', 'packets_dropped', 'killed_at_exec', 'failed_open', 'failed_closed', 'held', 'programs_missed', 'processes_untracked', 'start_to_enforced_count', 'start_to_enforced_p50_us', 'start_to_enforced_p99_us', 'start_to_enforced_max_us', 'spooled'];
 
 const capability = (name, mechanism, strength, note = '') => ({ name, mechanism, strength, note });
 const LSM = 'BPF-LSM needs "bpf" in the kernel parameter lsm=';
@@ -48,7 +48,7 @@ const TIERS = {
 
 function makeNodes() {
   const spec = [
-    ['edge-1', 'fanotify', '6.18.5', 8, { events_received: 48_211_093, execs_judged: 91_224, execs_denied: 41, files_judged: 220_187, files_denied: 12, connects_denied: 96, packets_dropped: 318, killed_at_exec: 7 }],
+    ['edge-1', 'fanotify', '6.18.5', 8, { events_received: 48_211_093, execs_judged: 91_224, execs_denied: 41, files_judged: 220_187, files_denied: 12, connects_denied: 96, packets_dropped: 318, killed_at_exec: 7, held: 211, start_to_enforced_count: 211, start_to_enforced_p50_us: 1_480, start_to_enforced_p99_us: 9_210, start_to_enforced_max_us: 142_600 }],
     ['edge-2', 'bpf-lsm', '6.12.41', 16, { events_received: 61_902_771, execs_judged: 120_551, execs_denied: 9, files_judged: 308_410, files_denied: 3, connects_denied: 22 }],
     ['legacy-1', 'detect', '5.15.0', 4, { events_received: 9_120_004, events_dropped: 12_318, critical_dropped: 0, execs_judged: 20_117, failed_open: 3, spooled: 128 }],
   ];

@@ -76,7 +76,7 @@ export function createFixture(options = {}) {
       if (baseline_profile) group.baseline_profile = baseline_profile;
       const profile = state.profiles.get(name);
       if (profile) Object.assign(profile, { mode: group.profile_mode, baseline: group.baseline_profile });
-      for (const w of members(group)) Object.assign(w, { policy_mode: group.policy_mode, profile_mode: group.profile_mode, state: group.policy_mode.toLowerCase(), baseline_profile: group.baseline_profile });
+      for (const w of members(group)) Object.assign(w, { policy_mode: group.policy_mode, profile_mode: group.profile_mode, state: w.quarantine_reason ? 'quarantined' : group.policy_mode.toLowerCase(), baseline_profile: group.baseline_profile });
       activity(user, 'Group.Change', `modes of ${name}: network ${group.policy_mode}, process and file ${group.profile_mode}`, 'Group');
       change('group', name);
     }

@@ -7,11 +7,12 @@ import { type HistoryPage, levelFilter, mergePages } from '../src/services/histo
 import { buildUrl, segment } from '../src/services/http';
 import { changeKind, isResync, throttle } from '../src/services/live';
 import { processTree } from '../src/services/tree';
+import { fitReason, givenReason, isQuarantined } from '../src/services/quarantine';
 import { plainEnds } from '../src/services/queries';
 import { dayTotals, hourBars, topGroups } from '../src/services/trend';
 import type { ChangeKind, Conversation, Endpoint, Entry, NetworkRule, Process } from '../src/services/types';
 import { recordVerdict, verdictOf } from '../src/services/verdict';
-import { nodeNumbers } from '../src/views/nodes/counters';
+import { COUNTERS, counterNames, counterValue, counterWords, nodeNumbers } from '../src/views/nodes/counters';
 import { moveTarget } from '../src/views/policy/order';
 import { PORTS } from '../src/views/policy/RuleForm';
 
@@ -23,6 +24,25 @@ describe('processTree', () => {
   it('shows processes whose parent is not there', () => expect(shape([process(9, 5), process(7, 9)])).toEqual(['9', '.7']));
   it('shows every process of a cycle once', () => expect(shape([process(1, 2), process(2, 1), process(3, 3)]).sort()).toHaveLength(3));
   it('does not run out of stack in a chain of 20,000', () => expect(processTree(Array.from({ length: 20_000 }, (_, i) => process(i + 1, i)))).toHaveLength(20_000));
+});
+
+describe('quarantine', () => {
+  it('is known by the state, or by a reason when the container has stopped', () =>
+    expect([{ state: 'quarantined' }, { state: 'exit', quarantine_reason: 'x' }, { state: 'protect', quarantine_reason: '' }, { state: 'exit' }].map(isQuarantined)).toEqual([true, true, false, false]));
+  it('does not take the word for "a user" as a reason', () => expect(['user-configured', 'beacon', undefined].map((quarantine_reason) => givenReason({ state: 'quarantined', quarantine_reason }))).toEqual(['', 'beacon', '']));
+  it('cuts a reason to what the controller takes, between characters', () => {
+    expect(fitReason(' beacon ')).toBe('beacon');
+    expect(fitReason('😀'.repeat(65))).toBe('😀'.repeat(64));
+  });
+});
+
+describe('counters', () => {
+  it('come in the usual order, then the others by name, and not without bound', () => {
+    expect(counterNames({ zeta: 1, held: 2, execs_judged: 3 })).toEqual([...COUNTERS, 'held', 'zeta']);
+    expect(counterNames(Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`c${i}`, i])))).toHaveLength(64);
+  });
+  it.each([['start_to_enforced_p50_us', 1480, '1.48 ms'], ['x_us', 142_600, '143 ms'], ['x_us', 1_234_567, '1,235 ms'], ['x_us', 85, '0.085 ms'], ['x_us', 0, '–'], ['wait_ms', 12, '12 ms'], ['ring_bytes', 2048, '2.0 KiB'], ['held', 12_345, '12,345'], ['bus', 3, '3']])('%s of %d is %s', (name, value, shown) => expect(counterValue(name, value)).toBe(shown));
+  it('have words when nobody gave them any', () => expect(counterWords('queue_wait_p99_us')).toBe('Queue wait p99'));
 });
 
 const entry = (at: number, extra: Partial<Entry> = {}): Entry => ({ kind: 'incident', id: `${extra.kind ?? 'incident'}${at}`, name: 'x', level: 'Info', reported_timestamp: at, ...extra });
@@ -46,6 +66,10 @@ describe('buildMap', () => {
   const edges = (filter: Partial<MapFilter>) => buildMap(talks, ends, { ...all, ...filter }).edges.map((e) => `${e.from}>${e.to} ${e.verdict} ${e.sessions}`);
 
   it('joins the containers of a service and keeps the worst verdict', () => expect(edges({})).toEqual(['s:nv.api.shop>s:nv.db.shop violate 2', 's:nv.ci.ops>s:nv.db.shop deny 1', 's:nv.api.shop>external allow 1']));
+  it('marks a service of which a container is quarantined', () => {
+    const cut = ends.map((e) => (e.id === 'a2' ? { ...e, state: 'quarantined' } : e));
+    expect(buildMap(talks, cut, all).nodes.filter((n) => n.quarantined).map((n) => n.id)).toEqual(['s:nv.api.shop']);
+  });
   it('draws each container', () => expect(edges({ collapse: false, verdicts: ['allow'] })).toEqual(['a1>d1 allow 1', 'a1>external allow 1']));
   it('filters by verdict, domain, group and text', () => {
     expect(edges({ verdicts: ['deny'] })).toEqual(['s:nv.ci.ops>s:nv.db.shop deny 1']);

@@ -125,6 +125,61 @@ describe('containers', () => {
   });
 });
 
+describe('quarantine', () => {
+  const path = () => {
+    const web = fixture.state.workloads.find((w) => w.name === 'web-1');
+    if (!web) throw new Error('the fixture has no web-1');
+    return { web, path: `/containers/${web.id}` };
+  };
+
+  it('asks, cuts off with a reason, and releases', async () => {
+    await start();
+    await session();
+    const user = userEvent.setup();
+    const { web, path: at } = path();
+    show(at);
+    await user.click(await screen.findByRole('button', { name: 'Quarantine' }, WAIT));
+    await user.click(await screen.findByRole('button', { name: 'Cancel' }, WAIT));
+    expect(web.state).toBe('protect');
+    await user.click(screen.getByRole('button', { name: 'Quarantine' }));
+    const ask = await screen.findByRole('dialog', {}, WAIT);
+    expect(ask).toHaveTextContent('web-1 is cut off from the network at once: the kernel drops everything');
+    await user.type(within(ask).getByLabelText('Reason'), 'beacon to 203.0.113.66');
+    await user.click(within(ask).getByRole('button', { name: 'Quarantine' }));
+    await waitFor(() => expect(web).toMatchObject({ state: 'quarantined', quarantine_reason: 'beacon to 203.0.113.66' }), WAIT);
+    expect(await screen.findByText('Quarantined', {}, WAIT)).toBeVisible();
+    expect(screen.getByText('Cut off from the network').closest('[role="alert"]')).toHaveTextContent('Reason: beacon to 203.0.113.66');
+    await user.click(await screen.findByRole('button', { name: 'Release' }, WAIT));
+    await user.click(within(await screen.findByRole('dialog', {}, WAIT)).getByRole('button', { name: 'Release' }));
+    await waitFor(() => expect(web).toMatchObject({ state: 'protect', quarantine_reason: '' }), WAIT);
+    await waitFor(() => expect(screen.queryByText('Quarantined')).toBeNull(), WAIT);
+  });
+
+  it('is in the list with its reason, and can be filtered', async () => {
+    await start();
+    await session();
+    Object.assign(path().web, { state: 'quarantined', quarantine_reason: 'cold\u202Efeet' });
+    show('/containers?state=quarantined');
+    await screen.findByRole('table', { name: 'Containers' }, WAIT);
+    expect(bodyRows()).toHaveLength(1);
+    expect(bodyRows()[0]).toHaveTextContent('Quarantined Cut off from the network: cold\\u{202e}feet');
+  });
+
+  it('is not offered where it cannot be, nor to readers', async () => {
+    await start();
+    await session();
+    const { web, path: at } = path();
+    web.cap_quarantine = false;
+    const { unmount } = show(at);
+    expect(await screen.findByRole('button', { name: 'Quarantine' }, WAIT)).toBeDisabled();
+    unmount();
+    await session('maria', 'Reader-pass1');
+    show(at);
+    await screen.findByRole('tab', { name: 'Profile' }, WAIT);
+    expect(screen.queryByRole('button', { name: 'Quarantine' })).toBeNull();
+  });
+});
+
 describe('groups', () => {
   it('asks before blocking starts, and switches only what was asked', async () => {
     await start();
@@ -172,6 +227,20 @@ describe('nodes', () => {
     await user.click(await screen.findByRole('link', { name: /legacy-1/ }, WAIT));
     await waitFor(() => expect(container.querySelectorAll('[data-warning]')).toHaveLength(2), WAIT);
     expect(screen.getAllByText('Not covered').length).toBeGreaterThan(0);
+  });
+});
+
+describe('counters', () => {
+  it('shows what it has no words for, and times in milliseconds', async () => {
+    await start();
+    Object.assign(fixture.state.nodes[0]?.counters ?? {}, { ring_laps: 7_001, queue_wait_p99_us: 2_345 });
+    await session();
+    show('/nodes');
+    const value = async (label: string) => (await screen.findByText(label, {}, WAIT)).closest('.stat-label')?.nextElementSibling?.textContent;
+    expect(await value('Ring laps')).toBe('7,001');
+    expect(await value('Queue wait p99')).toBe('2.35 ms');
+    expect(await value('Start to policy, median')).toBe('1.48 ms');
+    expect(await value('Kernel programs missed')).toBe('0');
   });
 });
 

@@ -14,6 +14,8 @@ pub trait Kernel: Send + Sync + 'static {
     fn set_policy(&self, label: u32, policy: &KernelPolicy) -> Result<(), Error>;
     fn release(&self, pid: u32) -> bool;
     fn kill(&self, pid: u32) -> bool;
+    /// What happens to an act nobody judges in time.
+    fn set_fail_closed(&self, fail_closed: bool);
     fn drain_flows(&self) -> Result<Vec<Flow>, Error>;
     fn counters(&self) -> BTreeMap<Counter, u64>;
 }
@@ -41,6 +43,10 @@ impl Kernel for Control {
 
     fn kill(&self, pid: u32) -> bool {
         Control::kill(self, pid)
+    }
+
+    fn set_fail_closed(&self, fail_closed: bool) {
+        Control::set_fail_closed(self, fail_closed);
     }
 
     fn drain_flows(&self) -> Result<Vec<Flow>, Error> {
@@ -78,6 +84,8 @@ impl Kernel for NoKernel {
     fn kill(&self, _: u32) -> bool {
         false
     }
+
+    fn set_fail_closed(&self, _: bool) {}
 
     fn drain_flows(&self) -> Result<Vec<Flow>, Error> {
         Ok(Vec::new())

@@ -178,6 +178,7 @@ impl Enforcer {
             world.inventory.clone(),
             config.node.id.clone(),
             world.capabilities.cgroup2.clone(),
+            config.probe.fail_closed,
         ));
         let network = Arc::new(Network::new(runtime.clone(), registry.clone()));
         let stats = Arc::new(Stats::new(runtime.clone(), registry.clone()));
@@ -221,6 +222,7 @@ impl Enforcer {
         } = world;
         let queues = Queues::new();
         let (guard, node) = start_kernel(&parts, &config.node, capabilities, start, queues.sink());
+        parts.registry.set_fail_mode();
         // Events wait in the queues until the kernel can be answered.
         let threads = queues.work(&parts)?;
         seed(&parts).await;

@@ -20,7 +20,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU32, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
     },
 };
 
@@ -46,6 +46,7 @@ pub(crate) struct Inner {
     pub(crate) notifier: Option<Arc<Notifier>>,
     pub(crate) watches: Arc<Watches>,
     pub(crate) tally: Arc<Tally>,
+    fail_closed: Arc<AtomicBool>,
     pub(crate) programs: Vec<OwnedFd>,
     next_set: AtomicU32,
     workloads: Mutex<HashMap<u32, Workload>>,
@@ -66,6 +67,7 @@ pub(crate) struct Parts {
     pub(crate) notifier: Option<Arc<Notifier>>,
     pub(crate) watches: Arc<Watches>,
     pub(crate) tally: Arc<Tally>,
+    pub(crate) fail_closed: Arc<AtomicBool>,
     pub(crate) programs: Vec<OwnedFd>,
 }
 
@@ -79,6 +81,7 @@ impl Control {
             notifier,
             watches,
             tally,
+            fail_closed,
             programs,
         } = parts;
         let inner = Inner {
@@ -89,6 +92,7 @@ impl Control {
             notifier,
             watches,
             tally,
+            fail_closed,
             programs,
             next_set: AtomicU32::new(1),
             workloads: Mutex::default(),
@@ -97,6 +101,11 @@ impl Control {
         Self {
             inner: Arc::new(inner),
         }
+    }
+
+    /// Changes what happens to an act nobody judges in time: true refuses it, false lets it pass.
+    pub fn set_fail_closed(&self, fail_closed: bool) {
+        self.inner.fail_closed.store(fail_closed, Relaxed);
     }
 
     /// Labels the cgroup with those below it, the processes in them, and the process `pid` with

@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -35,14 +35,18 @@ pub(crate) struct Hold {
     state: Mutex<State>,
     wake: Condvar,
     deadline: Duration,
-    fail_closed: bool,
+    fail_closed: Arc<AtomicBool>,
     file: Option<PathBuf>,
     pub(crate) failed_open: AtomicU64,
     pub(crate) failed_closed: AtomicU64,
 }
 
 impl Hold {
-    pub(crate) fn new(deadline: Duration, fail_closed: bool, dir: Option<&Path>) -> Self {
+    pub(crate) fn new(
+        deadline: Duration,
+        fail_closed: Arc<AtomicBool>,
+        dir: Option<&Path>,
+    ) -> Self {
         Self {
             state: Mutex::default(),
             wake: Condvar::new(),
@@ -169,18 +173,17 @@ impl Hold {
     }
 
     fn fail(&self, pid: u32, held: &Held) {
-        let (signal, counter) = if self.fail_closed {
+        let fail_closed = self.fail_closed.load(Relaxed);
+        let (signal, counter) = if fail_closed {
             (libc::SIGKILL, &self.failed_closed)
         } else {
             (libc::SIGCONT, &self.failed_open)
         };
-        tracing::warn!(
-            pid,
-            fail_closed = self.fail_closed,
-            "nobody decided on a held process"
-        );
-        if send(&held.process, signal).is_ok() {
-            counter.fetch_add(1, Relaxed);
+        tracing::warn!(pid, fail_closed, "nobody decided on a held process");
+        // Counted first: whoever sees the process go finds it counted.
+        counter.fetch_add(1, Relaxed);
+        if send(&held.process, signal).is_err() {
+            counter.fetch_sub(1, Relaxed);
         }
     }
 

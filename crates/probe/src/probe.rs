@@ -13,7 +13,7 @@ use std::{
     collections::BTreeSet,
     io,
     os::fd::{AsRawFd, FromRawFd, OwnedFd},
-    sync::{Arc, mpsc},
+    sync::{Arc, atomic::AtomicBool, mpsc},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -56,9 +56,10 @@ impl Probe {
         let watches = Arc::new(Watches::default());
         let tally = Arc::new(Tally::default());
         let (stale, stale_labels) = mpsc::channel();
+        let fail_closed = Arc::new(AtomicBool::new(config.fail_closed));
         let hold = Arc::new(Hold::new(
             config.hold_deadline,
-            config.fail_closed,
+            Arc::clone(&fail_closed),
             config.state_dir.as_deref(),
         ));
         hold.recover();
@@ -73,6 +74,7 @@ impl Probe {
             notifier: notifier.clone(),
             watches: Arc::clone(&watches),
             tally: Arc::clone(&tally),
+            fail_closed: Arc::clone(&fail_closed),
             programs,
         });
         let mut probe = Self {
@@ -91,7 +93,7 @@ impl Probe {
             labels,
             judge,
             deadline: config.judge_deadline,
-            fail_closed: config.fail_closed,
+            fail_closed: Arc::clone(&fail_closed),
             tally,
             stop: Arc::clone(&stop),
         });

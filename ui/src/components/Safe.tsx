@@ -1,3 +1,4 @@
+import { Fragment } from 'react';
 import { safeParts, safeText } from '../services/text';
 
 interface Props {
@@ -6,12 +7,14 @@ interface Props {
   /** One line, cut with an ellipsis, whole text in the tooltip of the browser. */
   clip?: boolean;
   wrap?: boolean;
+  /** Break lines after slashes, colons and at signs, as in names of images, before anywhere else. */
+  breaks?: boolean;
   max?: number;
   empty?: string;
 }
 
 /** A name or any other text of a workload, as text only. */
-export function Safe({ value, mono, clip, wrap, max, empty = '–' }: Props) {
+export function Safe({ value, mono, clip, wrap, breaks, max, empty = '–' }: Props) {
   const parts = safeParts(value, max);
   const names = [mono && 'mono', clip && 'clip', wrap && 'wrap'].filter(Boolean).join(' ') || undefined;
   if (parts.length === 0) return <span className="dim">{empty}</span>;
@@ -23,7 +26,7 @@ export function Safe({ value, mono, clip, wrap, max, empty = '–' }: Props) {
             {part.text}
           </span>
         ) : (
-          part.text
+          <Fragment key={i}>{breaks ? part.text.split(/(?<=[/:@])/).map((piece, n) => (n ? <Fragment key={n}><wbr />{piece}</Fragment> : piece)) : part.text}</Fragment>
         ),
       )}
     </bdi>

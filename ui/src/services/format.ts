@@ -58,6 +58,9 @@ export function age(value: number | string | undefined, now = Date.now() / 1000)
   return `${Math.floor(s / 86_400)} d`;
 }
 
+/** Milliseconds with three digits that count. */
+export const milliseconds = (ms: number) => `${ms < 100 ? Number(ms.toPrecision(3)) : count(Math.round(ms))} ms`;
+
 export const percent = (share: number | undefined) => `${((share ?? 0) * 100).toFixed(1)} %`;
 
 const PROTOCOLS: Record<number, string> = { 1: 'icmp', 6: 'tcp', 17: 'udp', 58: 'icmp6', 132: 'sctp' };

@@ -22,6 +22,8 @@ export interface MapNode {
   domain: string;
   group: string;
   mode: string;
+  /** At least one of its members is cut off from the network. */
+  quarantined: boolean;
   /** Endpoint ids drawn as this node. */
   members: string[];
 }
@@ -80,11 +82,12 @@ function addNode(nodes: Map<string, MapNode>, e: Endpoint, filter: MapFilter): M
   const old = nodes.get(id);
   if (old) {
     if (!old.members.includes(e.id)) old.members.push(e.id);
+    old.quarantined ||= e.state === 'quarantined';
     return old;
   }
   const by = container ? { domain: e.domain || 'no domain', group, none: '' }[filter.groupBy] : '';
   const label = filter.collapse && container ? group.replace(/^nv\./, '') : e.display_name || e.id;
-  const node: MapNode = { id, label, kind: e.kind, parent: by ? `p:${by}` : undefined, domain: e.domain ?? '', group, mode: e.policy_mode || e.state || '', members: [e.id] };
+  const node: MapNode = { id, label, kind: e.kind, parent: by ? `p:${by}` : undefined, domain: e.domain ?? '', group, mode: e.policy_mode || e.state || '', quarantined: e.state === 'quarantined', members: [e.id] };
   nodes.set(id, node);
   return node;
 }

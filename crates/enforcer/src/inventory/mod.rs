@@ -64,6 +64,8 @@ pub(crate) struct Registry {
     engine: ArcSwap<Engine>,
     node: NodeId,
     cgroup2: Option<PathBuf>,
+    /// The node refuses what nobody judges in time, whatever the cluster's setting.
+    fail_closed: bool,
     labels: Mutex<Labels>,
     applied: AtomicU64,
     pub(crate) latency: Latency,
@@ -82,8 +84,10 @@ impl Registry {
         inventory: Arc<dyn Inventory>,
         node: NodeId,
         cgroup2: Option<PathBuf>,
+        fail_closed: bool,
     ) -> Self {
         Self {
+            fail_closed,
             runtime,
             inventory,
             engine: ArcSwap::from_pointee(Engine::new(Arc::default())),
@@ -115,12 +119,22 @@ impl Registry {
         self.runtime.set_host_plan(host);
         let revision = engine.snapshot().revision;
         self.engine.store(engine);
+        self.set_fail_mode();
         for member in self.runtime.members().values() {
             if self.replan(member) {
                 self.runtime.judge_running(member.label);
             }
         }
         self.applied.store(revision, Ordering::Release);
+    }
+
+    /// The stricter of the node's own fail mode and the cluster's. Also called once the kernel side
+    /// has started, for the policy that was kept from before.
+    pub(crate) fn set_fail_mode(&self) {
+        if let Some(kernel) = self.runtime.kernel() {
+            kernel
+                .set_fail_closed(self.fail_closed || self.engine().snapshot().settings.fail_closed);
+        }
     }
 
     /// Revision of the policy that is in force for every container of the node.

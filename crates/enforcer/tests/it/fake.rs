@@ -56,6 +56,7 @@ pub(crate) enum Call {
     Ignore(u64),
     Release(u32),
     Kill(u32),
+    FailClosed(bool),
 }
 
 #[derive(Default)]
@@ -115,6 +116,10 @@ impl Kernel for KernelRef {
     fn kill(&self, pid: u32) -> bool {
         self.0.call(Call::Kill(pid));
         true
+    }
+
+    fn set_fail_closed(&self, fail_closed: bool) {
+        self.0.call(Call::FailClosed(fail_closed));
     }
 
     fn drain_flows(&self) -> Result<Vec<Flow>, Error> {

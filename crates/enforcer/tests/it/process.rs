@@ -362,3 +362,15 @@ async fn the_host_is_watched_when_its_group_has_a_mode_and_never_stopped() {
     let (_, uplink) = quiet.stop().await;
     assert!(uplink.incidents().is_empty(), "no mode, no word");
 }
+
+#[tokio::test]
+async fn the_clusters_fail_mode_reaches_the_kernel() {
+    let mut snapshot = policy(1, Mode::Protect, &["/bin/app"]);
+    let bed = Bed::new(snapshot.clone()).await;
+    assert!(bed.kernel.did(&Call::FailClosed(false)));
+    assert!(!bed.kernel.did(&Call::FailClosed(true)));
+    snapshot.revision = 2;
+    snapshot.settings.fail_closed = true;
+    bed.apply(snapshot).await;
+    assert!(bed.kernel.did(&Call::FailClosed(true)));
+}

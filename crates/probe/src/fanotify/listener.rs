@@ -49,7 +49,7 @@ pub(crate) struct Listener {
     pub(crate) labels: Labels,
     pub(crate) judge: Arc<dyn Judge>,
     pub(crate) deadline: Duration,
-    pub(crate) fail_closed: bool,
+    pub(crate) fail_closed: Arc<AtomicBool>,
     pub(crate) tally: Arc<Tally>,
     pub(crate) stop: Arc<OwnedFd>,
 }
@@ -287,13 +287,14 @@ impl Shared {
 
     fn fail(&self, waiting: &Waiting) {
         let tally = &self.listener.tally;
-        let counter = if self.listener.fail_closed {
+        let fail_closed = self.listener.fail_closed.load(Relaxed);
+        let counter = if fail_closed {
             &tally.failed_closed
         } else {
             &tally.failed_open
         };
         counter.fetch_add(1, Relaxed);
-        sys::respond(waiting.group, &waiting.file, !self.listener.fail_closed);
+        sys::respond(waiting.group, &waiting.file, !fail_closed);
     }
 
     /// Answers what has waited too long, and everything when all threads hang.

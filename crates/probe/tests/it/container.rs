@@ -132,7 +132,12 @@ fn nobody_decides_on_a_held_container() {
         } else {
             Counter::FailedOpen
         };
-        assert!(rig.control.counters()[&which] >= 1);
+        let count = rig.control.counters()[&which];
+        let held = rig.kept.all(|e| match e {
+            Event::FirstExec(first) => Some((first.exec.path.clone(), first.held)),
+            _ => None,
+        });
+        assert!(count >= 1, "fail_closed {fail_closed}: {held:?}");
     }
 }
 

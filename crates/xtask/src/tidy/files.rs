@@ -158,12 +158,18 @@ pub(crate) fn skips(root: &Path) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
+/// Folders every machine has, which the project may well name.
+const COMMON: &[&str] = &[
+    "/", "/tmp", "/var/tmp", "/root", "/home", "/opt", "/srv", "/usr/src",
+];
+
 /// The folder the checkout lies in must not be named in the project.
 pub(crate) fn stray_paths(root: &Path) -> Result<Vec<Finding>> {
-    let Some(parent) = root.parent().filter(|p| p.components().count() > 1) else {
+    let parent = root.parent().and_then(Path::to_str);
+    let Some(parent) = parent.filter(|parent| !COMMON.contains(parent)) else {
         return Ok(Vec::new());
     };
-    let needle = format!("{}/", parent.display());
+    let needle = format!("{parent}/");
     let mut findings = Vec::new();
     for path in tracked(root)? {
         let Ok(text) = fs::read_to_string(root.join(&path)) else {

@@ -36,7 +36,7 @@ export default function ContainerView() {
           actions={<><Badges workload={w} /><QuarantineAction workload={w} /></>}
         >
           <QuarantineNote workload={w} />
-          <div className="grid" style={{ gridTemplateColumns: 'minmax(260px, 320px) minmax(0, 1fr)', alignItems: 'start' }}>
+          <div className="grid sided">
             <Identity workload={w} />
             <Parts workload={w} />
           </div>
@@ -65,7 +65,7 @@ function Identity({ workload: w }: { workload: Workload }) {
   const secured = seconds(w.secured_at);
   const delay = secured - seconds(w.started_at);
   return (
-    <div className="grid">
+    <div className="grid side">
       <Card title={t('containers.enforcement')}>
         <Facts
           items={[
@@ -82,7 +82,7 @@ function Identity({ workload: w }: { workload: Workload }) {
       <Card title={t('containers.identity')}>
         <Facts
           items={[
-            [t('containers.image'), <Safe key="i" value={w.image} wrap />],
+            [t('containers.image'), <Safe key="i" value={w.image} wrap breaks />],
             [t('containers.digest'), digest ? <Safe key="d" value={digest} mono clip /> : ''],
             [t('containers.id'), <Safe key="id" value={w.id.slice(0, 12)} mono />],
             [t('containers.domain'), w.domain ? <Safe key="dom" value={w.domain} /> : ''],

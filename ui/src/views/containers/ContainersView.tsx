@@ -1,4 +1,5 @@
 import { Button, Code, Tooltip } from '@mantine/core';
+import { useMediaQuery } from '@mantine/hooks';
 import { IconAlertTriangle, IconBox } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useMemo } from 'react';
@@ -26,7 +27,9 @@ export default function ContainersView() {
   const { t } = useTranslation();
   const navigate = useNavigate();
   const query = useQuery(workloads());
-  const columns = useColumns();
+  // Where there is no room, what the container's page has as well is left to it.
+  const narrow = useMediaQuery('(max-width: 1240px)', false, { getInitialValueInEffect: false });
+  const columns = useColumns(narrow);
   const [text, setText] = useParam('q');
   const [domain, setDomain] = useParam('domain');
   const [node, setNode] = useParam('node');
@@ -64,7 +67,7 @@ export default function ContainersView() {
             onOpen={(w) => void navigate(`/containers/${encodeURIComponent(w.id)}`)}
             isOff={(w) => w.running === false}
             initialSort={{ key: 'name' }}
-            minWidth={1040}
+            minWidth={narrow ? 720 : 1000}
             empty={
               filtered || all.length > 0 ? (
                 <Empty title={t('common.noMatch')} action={<Button variant="default" onClick={clear}>{t('common.clearFilters')}</Button>} />
@@ -81,22 +84,22 @@ export default function ContainersView() {
   );
 }
 
-function useColumns(): Column<Workload>[] {
+function useColumns(narrow: boolean): Column<Workload>[] {
   const { t } = useTranslation();
-  return useMemo(
-    () => [
-      { key: 'name', head: t('containers.name'), width: '20%', sort: (w) => w.display_name || w.name, cell: (w) => <NameCell workload={w} /> },
-      { key: 'image', head: t('containers.image'), width: '19%', sort: (w) => imageName(w.image), cell: (w) => <Safe value={imageName(w.image)} clip /> },
-      { key: 'group', head: t('containers.group'), width: '18%', sort: (w) => w.service_group, cell: (w) => <Safe value={w.service_group} clip /> },
+  return useMemo(() => {
+    const all: Column<Workload>[] = [
+      { key: 'name', head: t('containers.name'), width: '19%', sort: (w) => w.display_name || w.name, cell: (w) => <NameCell workload={w} /> },
+      { key: 'image', head: t('containers.image'), width: '18%', sort: (w) => imageName(w.image), cell: (w) => <Safe value={imageName(w.image)} clip /> },
+      { key: 'group', head: t('containers.group'), width: '20%', sort: (w) => w.service_group, cell: (w) => <Safe value={w.service_group} clip /> },
       { key: 'node', head: t('containers.node'), width: '10%', sort: (w) => w.host_name ?? '', cell: (w) => <Safe value={w.host_name} clip /> },
       { key: 'policy', head: t('mode.network'), width: 112, sort: (w) => w.policy_mode ?? '', cell: (w) => <ModeTag mode={w.policy_mode} /> },
       { key: 'profile', head: t('mode.profile'), width: 132, sort: (w) => w.profile_mode ?? '', cell: (w) => <ModeTag mode={w.profile_mode} /> },
       { key: 'ip', head: t('containers.address'), width: 124, sort: (w) => addresses(w)[0] ?? '', cell: (w) => <Safe value={addresses(w)[0]} mono clip /> },
       { key: 'state', head: t('containers.state'), width: 124, sort: (w) => (isQuarantined(w) ? 0 : w.running === false ? 2 : 1), cell: (w) => (isQuarantined(w) ? <QuarantineTag reason={givenReason(w)} /> : <StateTag running={w.running} exitCode={w.exit_code} />) },
       { key: 'age', head: t('containers.age'), width: 72, right: true, sort: (w) => -seconds(w.started_at), cell: (w) => <span className="num">{age(w.started_at)}</span> },
-    ],
-    [t],
-  );
+    ];
+    return narrow ? all.filter((c) => !['node', 'ip', 'age'].includes(c.key)) : all;
+  }, [t, narrow]);
 }
 
 function NameCell({ workload }: { workload: Workload }) {

@@ -38,7 +38,7 @@ export default function DashboardView() {
         <Trend />
         <Modes />
       </div>
-      <div className="grid" style={{ gridTemplateColumns: 'minmax(0, 2fr) minmax(300px, 1fr)', alignItems: 'start' }}>
+      <div className="grid lists">
         <RecentIncidents />
         <div className="grid">
           <TopGroups />
@@ -72,7 +72,7 @@ function Numbers() {
   const lost = losses(nodes.data ?? []);
   const dash = '–';
   return (
-    <div className="grid" style={{ gridTemplateColumns: 'repeat(auto-fit, minmax(150px, 1fr))' }}>
+    <div className="grid stats">
       <Stat to="/containers" label={t('dashboard.running')} value={s ? count(s.running_workloads) : dash} note={s ? t('dashboard.ofSeen', { count: s.workloads }) : ''} />
       <Stat to="/groups" label={t('dashboard.protected')} value={all.data ? `${guarded}/${learned.length}` : dash} note={t('dashboard.protectedNote')} />
       <Stat to="/events?verdict=deny" label={t('dashboard.denied')} value={list.data ? short(verdicts.deny) : dash} note={t('dashboard.last24')} tone={verdicts.deny ? 'deny' : undefined} />

@@ -26,14 +26,14 @@ interface Props {
 export function EventTable({ tab, entries, onOpen, selected, empty, footer, maxHeight }: Props) {
   const { t } = useTranslation();
   const system = tab === 'activity' || tab === 'audit';
-  const at: Column<Entry> = { key: 'at', head: t('events.time'), width: 140, sort: (e) => e.reported_timestamp, cell: (e) => <span className="num">{stamp(e.reported_timestamp)}</span> };
+  const at: Column<Entry> = { key: 'at', head: t('events.time'), width: 144, sort: (e) => e.reported_timestamp, cell: (e) => <span className="num">{stamp(e.reported_timestamp)}</span> };
   const level: Column<Entry> = { key: 'level', head: t('events.level'), width: 104, sort: (e) => levelRank(e.level), cell: (e) => <LevelTag level={e.level} /> };
   const name: Column<Entry> = { key: 'name', head: t('events.name'), width: '20%', sort: (e) => e.name, cell: (e) => <Safe value={e.name} clip /> };
   const security: Column<Entry>[] = [
     at,
     { key: 'verdict', head: t('events.verdict'), width: 108, sort: (e) => VERDICT_RANK[recordVerdict(e) ?? 'allow'], cell: (e) => <VerdictTag verdict={recordVerdict(e)} mechanism={e.mechanism} /> },
     level,
-    { ...name, width: '15%' },
+    { ...name, width: 216 },
     { key: 'subject', head: t('events.subject'), width: '10%', sort: entrySubject, cell: (e) => <Safe value={entrySubject(e)} clip /> },
     { key: 'object', head: t('events.object'), cell: (e) => <Safe value={entryObject(e)} clip mono /> },
     { key: 'group', head: t('events.group'), width: '11%', sort: entryGroup, cell: (e) => <Safe value={entryGroup(e)} clip /> },

@@ -85,7 +85,7 @@ function Modes({ group: g }: { group: GroupDetail }) {
   const off = !canWrite || g.cap_change_mode === false || isLocked(g.cfg_type) || change.isPending;
   const name = safeText(g.name, 80);
   const label = (text: string, help: string) => (
-    <div style={{ minWidth: 180 }}>
+    <div style={{ marginBottom: 6 }}>
       <div style={{ fontWeight: 550 }}>{text}</div>
       <div className="dim" style={{ fontSize: 12 }}>{help}</div>
     </div>
@@ -93,24 +93,27 @@ function Modes({ group: g }: { group: GroupDetail }) {
   const hint = (mode: string | undefined) => (mode ? t(`mode.${mode.toLowerCase()}Hint`) : '');
   return (
     <Card>
-      <div style={{ display: 'flex', gap: '14px 40px', flexWrap: 'wrap', alignItems: 'center', paddingTop: 14 }}>
-        <div className="toolbar" style={{ gap: 16 }}>
+      <div style={{ display: 'grid', gridTemplateColumns: 'repeat(auto-fit, minmax(230px, 1fr))', gap: '14px 24px', alignItems: 'start', paddingTop: 14 }}>
+        <div>
           {label(t('mode.profile'), hint(g.profile_mode))}
           <ModeSwitch label={t('mode.profile')} value={g.profile_mode} disabled={off} subject={name} onChange={(mode) => change.mutate({ run: () => setProfileMode(g.name, mode), done: t('groups.switched', { name, mode }) })} />
         </div>
-        <div className="toolbar" style={{ gap: 16 }}>
+        <div>
           {label(t('mode.network'), hint(g.policy_mode))}
           <ModeSwitch label={t('mode.network')} value={g.policy_mode} disabled={off} subject={name} onChange={(mode) => change.mutate({ run: () => setNetworkMode(g.name, mode), done: t('groups.switched', { name, mode }) })} />
         </div>
-        <Select
-          label={t('groups.baseline')}
-          w={260}
-          disabled={off}
-          allowDeselect={false}
-          value={g.baseline_profile || 'basic'}
-          data={['basic', 'zero-drift'].map((value) => ({ value, label: t(`baseline.${value}Long`) }))}
-          onChange={(value) => value && value !== g.baseline_profile && change.mutate({ run: () => setBaseline(g.name, value), done: t('groups.baselineSet', { name, baseline: t(`baseline.${value}`) }) })}
-        />
+        <div>
+          {label(t('groups.baseline'), t(`baseline.${g.baseline_profile || 'basic'}Hint`, ''))}
+          <Select
+            aria-label={t('groups.baseline')}
+            w={160}
+            disabled={off}
+            allowDeselect={false}
+            value={g.baseline_profile || 'basic'}
+            data={['basic', 'zero-drift'].map((value) => ({ value, label: t(`baseline.${value}`) }))}
+            onChange={(value) => value && value !== g.baseline_profile && change.mutate({ run: () => setBaseline(g.name, value), done: t('groups.baselineSet', { name, baseline: t(`baseline.${value}`) }) })}
+          />
+        </div>
       </div>
     </Card>
   );

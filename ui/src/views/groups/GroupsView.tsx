@@ -103,12 +103,12 @@ function useColumns(picked: ReadonlySet<string>, setPicked: (set: ReadonlySet<st
       cell: (g) => (hasMode(g) ? <span onClick={(e) => e.stopPropagation()}><Checkbox size="xs" checked={picked.has(g.name)} onChange={() => toggle(g.name)} aria-label={t('groups.pick', { name: safeText(g.name, 80) })} /></span> : null),
     };
     const columns: Column<Group>[] = [
-      { key: 'name', head: t('groups.name'), width: '26%', sort: (g) => g.name, cell: (g) => <span style={{ fontWeight: 550 }}><Safe value={g.name} clip /></span> },
-      { key: 'kind', head: t('groups.kind'), width: 120, sort: (g) => ['learned', 'custom', 'reserved'].indexOf(kindOf(g)), cell: (g) => <SourceTag source={g.reserved ? 'system' : g.cfg_type} /> },
+      { key: 'name', head: t('groups.name'), width: '22%', sort: (g) => g.name, cell: (g) => <span style={{ fontWeight: 550 }}><Safe value={g.name} clip /></span> },
+      { key: 'kind', head: t('groups.kind'), width: 92, sort: (g) => ['learned', 'custom', 'reserved'].indexOf(kindOf(g)), cell: (g) => <SourceTag source={g.reserved ? 'system' : g.cfg_type} /> },
       { key: 'members', head: t('groups.members'), width: 92, right: true, sort: (g) => g.members?.length ?? 0, cell: (g) => count(g.members?.length) },
       { key: 'policy', head: t('mode.network'), width: 124, sort: (g) => g.policy_mode ?? '', cell: (g) => <ModeTag mode={g.policy_mode} /> },
       { key: 'profile', head: t('mode.profile'), width: 140, sort: (g) => g.profile_mode ?? '', cell: (g) => <ModeTag mode={g.profile_mode} /> },
-      { key: 'baseline', head: t('groups.baseline'), width: 120, sort: (g) => g.baseline_profile ?? '', cell: (g) => (g.baseline_profile ? t(`baseline.${g.baseline_profile}`, g.baseline_profile) : <span className="dim">–</span>) },
+      { key: 'baseline', head: t('groups.baseline'), width: 100, sort: (g) => g.baseline_profile ?? '', cell: (g) => (g.baseline_profile ? t(`baseline.${g.baseline_profile}`, g.baseline_profile) : <span className="dim">–</span>) },
       { key: 'what', head: t('groups.criteria'), cell: (g) => <Safe value={g.comment || (g.criteria ?? []).map((c) => `${c.key} ${c.op} ${c.value}`).join(', ')} clip /> },
     ];
     return canWrite ? [pick, ...columns] : columns;

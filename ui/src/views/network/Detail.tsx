@@ -6,7 +6,7 @@ import { Link } from 'react-router';
 import { Facts } from '../../components/Page';
 import { Safe } from '../../components/Safe';
 import { Failed, LoadingRows } from '../../components/States';
-import { ModeTag, VerdictTag } from '../../components/Tags';
+import { ModeTag, VerdictTag, WarnTag } from '../../components/Tags';
 import { age, bytes, count, seconds } from '../../services/format';
 import type { MapData, MapEdge, MapNode } from '../../services/graph';
 import { conversationEntries } from '../../services/queries';
@@ -56,6 +56,7 @@ function NodeDetail({ data, node, onSelect }: { data: MapData; node: MapNode; on
           [t('containers.group'), container ? <Link key="g" className="link" to={`/groups/${encodeURIComponent(node.group)}`}><Safe value={node.group} /></Link> : ''],
           [t('containers.domain'), node.domain ? <Safe key="d" value={node.domain} /> : ''],
           [t('mode.network'), container ? <ModeTag key="m" mode={node.mode} /> : ''],
+          [t('quarantine.tag'), node.quarantined ? <WarnTag key="q">{t('quarantine.note')}</WarnTag> : ''],
           [t('network.members'), container ? <span key="c">{node.members.slice(0, 8).map((id) => <div key={id}><Link className="link mono" to={`/containers/${encodeURIComponent(id)}`}>{id.slice(0, 12)}</Link></div>)}</span> : ''],
         ]}
       />

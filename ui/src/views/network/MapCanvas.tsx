@@ -31,7 +31,7 @@ function elements(data: MapData): ElementDefinition[] {
   const label = (text: string) => safeText(text.length > 34 ? `${text.slice(0, 32)}…` : text);
   return [
     ...data.parents.map((p) => ({ data: { id: p.id, label: label(p.label), parentNode: 1 } })),
-    ...data.nodes.map((n) => ({ data: { id: n.id, parent: n.parent, label: label(n.members.length > 1 ? `${n.label} ×${n.members.length}` : n.label), kind: n.kind, mode: n.mode.toLowerCase() } })),
+    ...data.nodes.map((n) => ({ data: { id: n.id, parent: n.parent, label: label(n.members.length > 1 ? `${n.label} ×${n.members.length}` : n.label), kind: n.kind, mode: n.mode.toLowerCase(), quarantined: n.quarantined ? 1 : 0 } })),
     ...data.edges.map((e) => ({ data: { id: e.id, source: e.from, target: e.to, verdict: e.verdict, width: 1 + Math.min(2.6, Math.log10(1 + e.bytes) / 3) } })),
   ];
 }
@@ -60,19 +60,20 @@ function styles(): StylesheetJson {
     mode('protect', 'allow'),
     mode('monitor', 'violate'),
     mode('discover', 'learn'),
+    { selector: 'node[quarantined = 1]', style: { 'border-color': color('--rp-chart-deny'), 'border-style': 'double', 'border-width': 5 } },
     { selector: 'edge', style: { width: 'data(width)', 'curve-style': 'bezier', 'target-arrow-shape': 'triangle', 'arrow-scale': 0.9, opacity: 0.85 } },
     edge('allow', { opacity: 0.7 }),
     edge('learn', { opacity: 0.7 }),
     edge('violate', { 'line-style': 'dashed', 'line-dash-pattern': [9, 5], width: 2.6, 'z-index': 5, opacity: 1 }),
     edge('deny', { 'target-arrow-shape': 'tee', 'line-style': 'dashed', 'line-dash-pattern': [3, 4], width: 3.4, 'arrow-scale': 1.3, 'z-index': 6, opacity: 1 }),
     { selector: ':selected', style: { 'overlay-color': color('--mantine-primary-color-filled'), 'overlay-opacity': 0.16, 'overlay-padding': 5 } },
-    { selector: '.faded', style: { opacity: 0.22 } },
+    { selector: '.faded', style: { opacity: 0.3 } },
   ] as unknown as StylesheetJson;
 }
 
 /** Large maps are laid out faster and less neatly. */
 const layout = (randomize: boolean, nodes: number) =>
-  ({ name: 'fcose', quality: nodes > 1000 && randomize ? 'draft' : nodes > 200 ? 'default' : 'proof', animate: false, randomize, nodeSeparation: 110, idealEdgeLength: 120, nodeRepulsion: 9000, padding: 60, packComponents: true, nodeDimensionsIncludeLabels: true, uniformNodeDimensions: false }) as cytoscape.LayoutOptions;
+  ({ name: 'fcose', quality: nodes > 1000 && randomize ? 'draft' : nodes > 200 ? 'default' : 'proof', animate: false, randomize, nodeSeparation: 110, idealEdgeLength: 135, nodeRepulsion: 20000, padding: 60, packComponents: true, nodeDimensionsIncludeLabels: true, uniformNodeDimensions: false }) as cytoscape.LayoutOptions;
 
 /** Brings the drawing up to date; what is there keeps its place unless there is something new. */
 function sync(cy: Core, data: MapData, first: boolean) {
@@ -176,7 +177,7 @@ function MapLegend() {
   const line = (tone: string, dash?: string) => (
     <svg width="30" height="8" aria-hidden="true"><line x1="1" y1="4" x2="29" y2="4" stroke={`var(--rp-chart-${tone})`} strokeWidth={tone === 'deny' ? 3 : 2} strokeDasharray={dash} /></svg>
   );
-  const dot = (tone: string) => <span style={{ width: 12, height: 12, borderRadius: 3, border: `2.5px solid var(--rp-chart-${tone})`, display: 'inline-block' }} aria-hidden />;
+  const dot = (tone: string, style = 'solid') => <span style={{ width: 12, height: 12, borderRadius: 3, border: `${style === 'double' ? 4 : 2.5}px ${style} var(--rp-chart-${tone})`, display: 'inline-block' }} aria-hidden />;
   return (
     <div className="map-legend legend" aria-label={t('network.legend')}>
       <span>{line('allow')}{t('verdict.allow')}</span>
@@ -186,6 +187,7 @@ function MapLegend() {
       <span style={{ marginLeft: 8 }}>{dot('allow')}{t('mode.protect')}</span>
       <span>{dot('violate')}{t('mode.monitor')}</span>
       <span>{dot('learn')}{t('mode.discover')}</span>
+      <span>{dot('deny', 'double')}{t('quarantine.tag')}</span>
     </div>
   );
 }

@@ -9,7 +9,7 @@ import { StrengthTag, TierTag, WarnTag } from '../../components/Tags';
 import { age, bytes, count, percent, short } from '../../services/format';
 import { enforcers, enforcerStats, hosts } from '../../services/queries';
 import type { Capability, Counters, Enforcer, Host } from '../../services/types';
-import { COUNTERS, LOSSES, nodeNumbers } from './counters';
+import { counterNames, counterValue, counterWords, LOSSES, nodeNumbers } from './counters';
 
 interface Node {
   host: Host;
@@ -32,8 +32,8 @@ export default function NodesView() {
       <Gate query={query} loading={<LoadingRows rows={10} />}>
         {() =>
           chosen ? (
-            <div className="grid" style={{ gridTemplateColumns: 'minmax(250px, 300px) minmax(0, 1fr)', alignItems: 'start' }}>
-              <nav className="grid" style={{ gap: 8 }} aria-label={t('nodes.title')}>
+            <div className="grid sided">
+              <nav className="grid side" aria-label={t('nodes.title')}>
                 {nodes.map((n) => <NodeCard key={n.host.id} node={n} active={n === chosen} />)}
               </nav>
               <NodeDetail node={chosen} />
@@ -132,10 +132,10 @@ function CounterCard({ counters }: { counters: Counters | null | undefined }) {
   return (
     <Card title={t('nodes.counters')}>
       <div className="grid" style={{ gridTemplateColumns: 'repeat(auto-fill, minmax(150px, 1fr))', gap: 10 }}>
-        {COUNTERS.map((key) => (
+        {counterNames(counters).map((key) => (
           <div key={key} style={{ padding: '8px 10px', borderRadius: 6, background: bad(key) ? 'var(--rp-violate-bg)' : 'var(--rp-sunken)' }} data-warning={bad(key) || undefined}>
-            <div className="stat-label" style={bad(key) ? { color: 'var(--rp-violate)' } : undefined}>{t(`counter.${key}`)}</div>
-            <div className="num" style={{ fontSize: 16, fontWeight: 600, color: bad(key) ? 'var(--rp-violate)' : undefined }}>{count(counters?.[key])}</div>
+            <div className="stat-label" style={bad(key) ? { color: 'var(--rp-violate)' } : undefined}><Safe value={t(`counter.${key}`, counterWords(key))} max={60} /></div>
+            <div className="num" style={{ fontSize: 16, fontWeight: 600, color: bad(key) ? 'var(--rp-violate)' : undefined }}>{counterValue(key, counters?.[key])}</div>
           </div>
         ))}
       </div>

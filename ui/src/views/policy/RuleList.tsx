@@ -95,16 +95,16 @@ function useColumns(all: NetworkRule[], canWrite: boolean, edit: (editing: Editi
   );
   return [
     { key: 'id', head: t('rules.id'), width: 74, cell: (r) => <span className="num dim">{r.id}</span> },
-    { key: 'from', head: t('rules.from'), width: '17%', cell: (r) => end(r.from) },
+    { key: 'from', head: t('rules.from'), width: '16%', cell: (r) => end(r.from) },
     { key: 'arrow', head: '', width: 28, tight: true, cell: () => <IconArrowRight size={14} className="dim" aria-label={t('rules.to')} /> },
-    { key: 'to', head: t('rules.to'), width: '17%', cell: (r) => end(r.to) },
-    { key: 'ports', head: t('rules.traffic'), width: 150, cell: (r) => <Safe value={traffic(r)} clip /> },
+    { key: 'to', head: t('rules.to'), width: '16%', cell: (r) => end(r.to) },
+    { key: 'ports', head: t('rules.traffic'), width: 132, cell: (r) => <Safe value={traffic(r)} clip /> },
     { key: 'action', head: t('rule.action'), width: 88, cell: (r) => <ActionTag action={r.action} /> },
-    { key: 'source', head: t('rule.source'), width: 104, cell: (r) => <SourceTag source={r.cfg_type} /> },
+    { key: 'source', head: t('rule.source'), width: 92, cell: (r) => <SourceTag source={r.cfg_type} /> },
     { key: 'comment', head: t('rule.comment'), cell: (r) => (r.disable ? <span className="chip">{t('rules.disabled')}</span> : <Safe value={r.comment} clip empty="" />) },
     { key: 'hits', head: t('rules.hits'), width: 88, right: true, cell: (r) => <span title={r.last_match_timestamp ? t('rules.lastMatch', { age: age(r.last_match_timestamp) }) : undefined}>{count(r.match_counter)}</span> },
     {
-      key: 'edit', head: '', width: 122, right: true,
+      key: 'edit', head: '', width: 116, right: true,
       cell: (r) =>
         canWrite && !isFixed(r) ? (
           <RowActions what={String(r.id)} onEdit={isUser(r) ? () => edit({ rule: r }) : undefined} onDelete={() => void remove(r)}>
