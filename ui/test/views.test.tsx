@@ -155,6 +155,24 @@ describe('quarantine', () => {
     await waitFor(() => expect(screen.queryByText('Quarantined')).toBeNull(), WAIT);
   });
 
+  it('says when the node cannot hold it', async () => {
+    await start();
+    await session();
+    const user = userEvent.setup();
+    const weak = fixture.state.workloads.find((w) => w.host_name === 'legacy-1' && w.running);
+    if (!weak) throw new Error('the fixture has no container on legacy-1');
+    Object.assign(weak, { state: 'quarantined', quarantine_reason: 'user-configured' });
+    show(`/containers/${weak.id}`);
+    const note = (await screen.findByText('Quarantined, and not enforced by its node', {}, WAIT)).closest('[role="alert"]');
+    expect(note).toHaveTextContent('cannot drop packets');
+    expect(note).toHaveTextContent('A user cut it off and gave no reason.');
+    Object.assign(weak, { state: 'discover', quarantine_reason: '' });
+    await user.click(screen.getByRole('button', { name: 'Release' }));
+    await user.click(within(await screen.findByRole('dialog', {}, WAIT)).getByRole('button', { name: 'Release' }));
+    await user.click(await screen.findByRole('button', { name: 'Quarantine' }, WAIT));
+    expect(await screen.findByRole('dialog', {}, WAIT)).toHaveTextContent('cannot drop packets');
+  });
+
   it('is in the list with its reason, and can be filtered', async () => {
     await start();
     await session();

@@ -72,8 +72,11 @@ impl FakeKernel {
         self.calls.lock().unwrap().push(call);
     }
 
+    /// What was done about containers, in order; the fail mode is of the node.
     pub(crate) fn calls(&self) -> Vec<Call> {
-        self.calls.lock().unwrap().clone()
+        let calls = self.calls.lock().unwrap();
+        let of_containers = |call: &&Call| !matches!(call, Call::FailClosed(_));
+        calls.iter().filter(of_containers).cloned().collect()
     }
 
     pub(crate) fn did(&self, call: &Call) -> bool {

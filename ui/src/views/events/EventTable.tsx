@@ -1,3 +1,4 @@
+import { useMediaQuery } from '@mantine/hooks';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { type Column, DataTable } from '../../components/DataTable';
@@ -25,6 +26,7 @@ interface Props {
 /** Records of any log, newest first; the columns follow the kind. */
 export function EventTable({ tab, entries, onOpen, selected, empty, footer, maxHeight }: Props) {
   const { t } = useTranslation();
+  const narrow = useMediaQuery('(max-width: 1180px)', false, { getInitialValueInEffect: false });
   const system = tab === 'activity' || tab === 'audit';
   const at: Column<Entry> = { key: 'at', head: t('events.time'), width: 144, sort: (e) => e.reported_timestamp, cell: (e) => <span className="num">{stamp(e.reported_timestamp)}</span> };
   const level: Column<Entry> = { key: 'level', head: t('events.level'), width: 104, sort: (e) => levelRank(e.level), cell: (e) => <LevelTag level={e.level} /> };
@@ -48,6 +50,6 @@ export function EventTable({ tab, entries, onOpen, selected, empty, footer, maxH
     { key: 'host', head: t('events.node'), width: '12%', sort: (e) => e.host_name ?? '', cell: (e) => <Safe value={e.host_name} clip /> },
   ];
   return (
-    <DataTable label={t(`events.tab_${tab}`)} rows={entries} columns={system ? activity : security} rowKey={entryKey} onOpen={onOpen} selected={selected} empty={empty} footer={footer} maxHeight={maxHeight} minWidth={system ? 860 : 1080} />
+    <DataTable label={t(`events.tab_${tab}`)} rows={entries} columns={system ? activity : narrow ? security.filter((c) => c.key !== 'group' && c.key !== 'count') : security} rowKey={entryKey} onOpen={onOpen} selected={selected} empty={empty} footer={footer} maxHeight={maxHeight} minWidth={system || narrow ? 860 : 1080} />
   );
 }

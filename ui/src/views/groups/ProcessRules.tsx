@@ -59,15 +59,15 @@ export function ProcessRules({ group }: { group: GroupDetail }) {
               rows={(profile.process_list ?? []).filter((r) => matches(needle, r.name, r.path, r.user))}
               rowKey={(r) => r.uuid || `${r.name}\0${r.path}`}
               maxHeight="calc(100dvh - 320px)"
-              minWidth={760}
+              minWidth={840}
               empty={<Empty title={needle ? t('common.noMatch') : t('groups.noProcessRules')}>{needle ? '' : t('groups.noProcessRulesText')}</Empty>}
               columns={[
                 { key: 'name', head: t('rule.process'), width: '18%', sort: (r) => r.name, cell: (r) => <Safe value={r.name} clip /> },
                 { key: 'path', head: t('rule.path'), sort: (r) => r.path, cell: (r) => <Safe value={r.path} clip mono empty={t('rule.anyPath')} /> },
-                { key: 'user', head: t('rule.user'), width: 100, sort: (r) => r.user ?? '', cell: (r) => <Safe value={r.user} clip empty={t('common.any')} /> },
-                { key: 'action', head: t('rule.action'), width: 100, sort: (r) => r.action, cell: (r) => <ActionTag action={r.action} /> },
-                { key: 'source', head: t('rule.source'), width: 112, sort: (r) => r.cfg_type ?? '', cell: (r) => <SourceTag source={r.cfg_type} /> },
-                { key: 'at', head: t('rule.modified'), width: 176, sort: (r) => r.last_modified_timestamp ?? 0, cell: (r) => dateTime(r.last_modified_timestamp) },
+                { key: 'user', head: t('rule.user'), width: 84, sort: (r) => r.user ?? '', cell: (r) => <Safe value={r.user} clip empty={t('common.any')} /> },
+                { key: 'action', head: t('rule.action'), width: 88, sort: (r) => r.action, cell: (r) => <ActionTag action={r.action} /> },
+                { key: 'source', head: t('rule.source'), width: 92, sort: (r) => r.cfg_type ?? '', cell: (r) => <SourceTag source={r.cfg_type} /> },
+                { key: 'at', head: t('rule.modified'), width: 172, sort: (r) => r.last_modified_timestamp ?? 0, cell: (r) => dateTime(r.last_modified_timestamp) },
                 { key: 'edit', head: '', width: 76, right: true, cell: (r) => (writable && !isLocked(r.cfg_type) ? <RowActions what={safeText(r.name, 60)} onEdit={() => setEditing({ old: r, rule: { ...r } })} onDelete={() => void remove(r)} /> : null) },
               ]}
             />

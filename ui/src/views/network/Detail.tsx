@@ -32,7 +32,7 @@ export function Detail({ data, selection, onSelect }: Props) {
   const node = selection.kind === 'node' ? data.nodes.find((n) => n.id === selection.id) : undefined;
   const edge = selection.kind === 'edge' ? data.edges.find((e) => e.id === selection.id) : undefined;
   return (
-    <aside style={{ width: 380, flex: 'none', borderLeft: '1px solid var(--mantine-color-default-border)', overflow: 'auto', padding: 16 }} aria-label={t('network.detail')}>
+    <aside style={{ width: 'min(380px, 36vw)', flex: 'none', borderLeft: '1px solid var(--mantine-color-default-border)', overflow: 'auto', padding: 16 }} aria-label={t('network.detail')}>
       <div style={{ display: 'flex', alignItems: 'flex-start', gap: 8, marginBottom: 12 }}>
         <Title order={2} style={{ minWidth: 0, overflowWrap: 'anywhere' }}>{node ? <Safe value={node.label} /> : t('network.conversation')}</Title>
         <CloseButton ml="auto" size="sm" aria-label={t('common.close')} onClick={() => onSelect(null)} />

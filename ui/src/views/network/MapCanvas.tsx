@@ -73,7 +73,7 @@ function styles(): StylesheetJson {
 
 /** Large maps are laid out faster and less neatly. */
 const layout = (randomize: boolean, nodes: number) =>
-  ({ name: 'fcose', quality: nodes > 1000 && randomize ? 'draft' : nodes > 200 ? 'default' : 'proof', animate: false, randomize, nodeSeparation: 110, idealEdgeLength: 135, nodeRepulsion: 20000, padding: 60, packComponents: true, nodeDimensionsIncludeLabels: true, uniformNodeDimensions: false }) as cytoscape.LayoutOptions;
+  ({ name: 'fcose', quality: nodes > 1000 && randomize ? 'draft' : nodes > 200 ? 'default' : 'proof', animate: false, randomize, nodeSeparation: 110, idealEdgeLength: 135, nodeRepulsion: 20000, padding: 44, packComponents: true, nodeDimensionsIncludeLabels: true, uniformNodeDimensions: false }) as cytoscape.LayoutOptions;
 
 /** Brings the drawing up to date; what is there keeps its place unless there is something new. */
 function sync(cy: Core, data: MapData, first: boolean) {

@@ -114,7 +114,7 @@ function Capabilities({ list }: { list: Capability[] }) {
                 <tr key={c.name}>
                   <td style={{ whiteSpace: 'normal', lineHeight: 1.4 }}>{t(`capability.${c.name}`, c.name)}</td>
                   <td><StrengthTag strength={c.strength} /></td>
-                  <td>{c.mechanism ? t(`mechanism.${c.mechanism}`, c.mechanism) : <span className="dim">–</span>}</td>
+                  <td style={{ whiteSpace: 'normal', lineHeight: 1.4 }}>{c.mechanism ? t(`mechanism.${c.mechanism}`, c.mechanism) : <span className="dim">–</span>}</td>
                   <td className="dim" style={{ whiteSpace: 'normal', lineHeight: 1.4, paddingTop: 6, paddingBottom: 6 }}><Safe value={c.note} wrap empty="" /></td>
                 </tr>
               ))}

@@ -1,11 +1,12 @@
 import { Button, PasswordInput, Select, TextInput } from '@mantine/core';
+import { useMediaQuery } from '@mantine/hooks';
 import { IconPlus } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useChange } from '../../components/change';
 import { useConfirm } from '../../components/Confirm';
-import { DataTable } from '../../components/DataTable';
+import { type Column, DataTable } from '../../components/DataTable';
 import { FormModal } from '../../components/FormModal';
 import { RowActions } from '../../components/RowActions';
 import { Safe } from '../../components/Safe';
@@ -24,6 +25,7 @@ const NEW: Draft = { username: '', password: '', email: '', role: 'reader' };
 export function Users() {
   const { t } = useTranslation();
   const { user: me, canWrite } = useSession();
+  const narrow = useMediaQuery('(max-width: 1180px)', false, { getInitialValueInEffect: false });
   const query = useQuery(users());
   const confirm = useConfirm();
   const change = useChange(['system', 'log']);
@@ -38,6 +40,15 @@ export function Users() {
     const yes = await confirm({ title: t('settings.deleteUser'), text: t('settings.deleteUserText', { name: safeText(user.username, 60) }), action: t('common.delete'), danger: true });
     if (yes) change.mutate({ run: () => deleteUser(user.fullname), done: t('settings.userDeleted', { name: user.username }) });
   };
+  const columns: Column<User>[] = [
+    { key: 'name', head: t('login.user'), width: '20%', sort: (u) => u.username, cell: (u) => <span style={{ fontWeight: 550 }}><Safe value={u.username} />{u.username === me?.username ? <span className="dim"> {t('settings.you')}</span> : null}</span> },
+    { key: 'role', head: t('settings.role'), width: 124, sort: (u) => u.role, cell: (u) => t(`role.${u.role || 'none'}`, u.role) },
+    { key: 'email', head: t('settings.email'), sort: (u) => u.email ?? '', cell: (u) => <Safe value={u.email} clip /> },
+    { key: 'state', head: t('settings.state'), width: 182, cell: (u) => (u.blocked_for_failed_login || u.blocked_for_password_expired ? <WarnTag>{t('settings.blocked')}</WarnTag> : u.default_password || u.modify_password ? <WarnTag>{t('settings.mustChange')}</WarnTag> : <span className="dim">{t('settings.active')}</span>) },
+    { key: 'logins', head: t('settings.logins'), width: 90, right: true, sort: (u) => u.login_count ?? 0, cell: (u) => count(u.login_count) },
+    { key: 'last', head: t('settings.lastLogin'), width: 172, sort: (u) => u.last_login_at ?? '', cell: (u) => dateTime(u.last_login_at) },
+    { key: 'edit', head: '', width: 76, right: true, cell: (u) => (canWrite ? <RowActions what={safeText(u.username, 40)} onEdit={() => setDraft({ old: u, username: u.username, password: '', email: u.email ?? '', role: u.role })} onDelete={u.username === me?.username ? undefined : () => void remove(u)} /> : null) },
+  ];
   return (
     <Gate query={query}>
       {(list) => (
@@ -51,16 +62,9 @@ export function Users() {
             rows={list}
             rowKey={(u) => u.fullname}
             initialSort={{ key: 'name' }}
+            minWidth={narrow ? 760 : 920}
             empty={<Empty title={t('common.none')} />}
-            columns={[
-              { key: 'name', head: t('login.user'), width: '22%', sort: (u) => u.username, cell: (u) => <span style={{ fontWeight: 550 }}><Safe value={u.username} />{u.username === me?.username ? <span className="dim"> {t('settings.you')}</span> : null}</span> },
-              { key: 'role', head: t('settings.role'), width: 140, sort: (u) => u.role, cell: (u) => t(`role.${u.role || 'none'}`, u.role) },
-              { key: 'email', head: t('settings.email'), sort: (u) => u.email ?? '', cell: (u) => <Safe value={u.email} clip /> },
-              { key: 'state', head: t('settings.state'), width: 170, cell: (u) => (u.blocked_for_failed_login || u.blocked_for_password_expired ? <WarnTag>{t('settings.blocked')}</WarnTag> : u.default_password || u.modify_password ? <WarnTag>{t('settings.mustChange')}</WarnTag> : <span className="dim">{t('settings.active')}</span>) },
-              { key: 'logins', head: t('settings.logins'), width: 90, right: true, sort: (u) => u.login_count ?? 0, cell: (u) => count(u.login_count) },
-              { key: 'last', head: t('settings.lastLogin'), width: 190, sort: (u) => u.last_login_at ?? '', cell: (u) => dateTime(u.last_login_at) },
-              { key: 'edit', head: '', width: 76, right: true, cell: (u) => (canWrite ? <RowActions what={safeText(u.username, 40)} onEdit={() => setDraft({ old: u, username: u.username, password: '', email: u.email ?? '', role: u.role })} onDelete={u.username === me?.username ? undefined : () => void remove(u)} /> : null) },
-            ]}
+            columns={narrow ? columns.filter((c) => c.key !== 'logins') : columns}
           />
           <FormModal title={draft?.old ? t('settings.editUser') : t('settings.addUser')} opened={draft !== null} onClose={() => setDraft(null)} onSubmit={save} busy={change.isPending}>
             {draft ? <Fields draft={draft} onChange={setDraft} /> : null}
