@@ -258,7 +258,7 @@ describe('counters', () => {
     expect(await value('Ring laps')).toBe('7,001');
     expect(await value('Queue wait p99')).toBe('2.35 ms');
     expect(await value('Start to policy, median')).toBe('1.48 ms');
-    expect(await value('Kernel programs missed')).toBe('0');
+    expect(await value('Programs missed')).toBe('0');
   });
 });
 
