@@ -52,6 +52,8 @@ fn main() {
         fs::copy("/bin/busybox", rootfs.path().join("opt/app").join(name)).unwrap();
     }
     fs::write(rootfs.path().join("etc/hostname"), "bench\n").unwrap();
+    // As images have it: a guarded file that is missing has its whole folder asked about.
+    fs::write(rootfs.path().join("etc/shadow"), "root:*:19000::::::\n").unwrap();
     let container = RuncContainer::builder(&rootfs)
         .overlay()
         .args(["/bin/sleep", "36000"])
