@@ -30,8 +30,13 @@ fn acknowledged_writes_survive_kill_9() {
     let mut dice = Dice(seed);
     let data = tempfile::tempdir().unwrap();
     let mut acknowledged: Vec<String> = Vec::new();
+    let mut token: Option<String> = None;
     for round in 0..kills {
-        let server = Server::start(data.path(), &["--no-enforcer"]);
+        let server = match &token {
+            None => Server::start(data.path(), &["--no-enforcer"]),
+            Some(token) => Server::resume(data.path(), &["--no-enforcer"], token),
+        };
+        token = Some(server.token());
         let groups = server.get("/v1/group?start=0&limit=0");
         let names: Vec<&str> = groups["groups"]
             .as_array()

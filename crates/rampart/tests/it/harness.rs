@@ -50,6 +50,17 @@ impl Server {
         server
     }
 
+    /// Starts again with a session from before: sessions outlive a crash too.
+    pub(crate) fn resume(data: &Path, extra: &[&str], token: &str) -> Self {
+        let mut server = Self::launch(data, extra, Some(PASSWORD));
+        server.token = Some(token.to_owned());
+        server
+    }
+
+    pub(crate) fn token(&self) -> String {
+        self.token.clone().unwrap_or_default()
+    }
+
     pub(crate) fn launch(data: &Path, extra: &[&str], password: Option<&str>) -> Self {
         let mut command = rampart();
         command
