@@ -11,12 +11,15 @@ const PREFIX: &str = "rampart-";
 const ALLOWED: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("policy", &["model"]),
+    ("vuln", &["model"]),
     ("api", &["model"]),
     ("store", &["model"]),
     ("cluster", &["model"]),
     ("probe", &["model"]),
-    ("controller", &["model", "policy", "api", "store"]),
+    ("controller", &["model", "policy", "vuln", "api", "store"]),
     ("enforcer", &["model", "policy", "cluster", "probe"]),
+    ("scanner", &["model", "vuln", "api"]),
+    ("updater", &["model", "vuln"]),
     ("manager", &["model", "api"]),
     ("testkit", &["model"]),
 ];

@@ -1,0 +1,1 @@
+//! Fetches advisory feeds and builds the signed vulnerability database.
