@@ -9,6 +9,7 @@
 //! [`Control::release`] if it was held. Label 0 is the host. Loopback traffic is never judged;
 //! a workload's own addresses are, so list them as allowed where they matter.
 
+pub mod mapped;
 pub mod procfs;
 
 mod config;
