@@ -63,9 +63,17 @@ install_rust() {
     [ -f "$HOME/.cargo/env" ] && . "$HOME/.cargo/env"
     command -v cargo >/dev/null && return 0
     say "installing Rust by rustup"
-    curl --proto '=https' --tlsv1.2 -fsSL https://sh.rustup.rs |
-        sh -s -- -y --profile minimal --default-toolchain "$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)" ||
-        die "could not install Rust: install rustup by hand, then run this again"
+    local script channel
+    channel=$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
+    script=$(mktemp)
+    # The second address is where the first one sends to; some networks let only it through.
+    for address in https://sh.rustup.rs https://static.rust-lang.org/rustup/rustup-init.sh; do
+        curl --proto '=https' --tlsv1.2 -fsSL --retry 2 "$address" -o "$script" && break
+    done
+    sh "$script" -y --profile minimal --component clippy --component rustfmt \
+        --default-toolchain "$channel" --no-modify-path ||
+        die "could not install Rust: install rustup (or cargo $channel) by hand, then run this again"
+    rm -f "$script"
 }
 
 # Vite needs Node 20.19 or newer; Debian 12 ships 18. The npm-bearing wheel fills the gap.

@@ -254,6 +254,9 @@ pub(super) async fn probe_summary(
     State(rest): State<Rest>,
     Name(id): Name,
 ) -> Answer<ProbeSummaryData> {
+    // Changes are gathered for some milliseconds before they are published: without this, what was
+    // changed just now would be reported as in force.
+    rest.app().publish_policy().await?;
     let newest = rest.app().policy().borrow().revision;
     let found = rest.app().probe_summary(&id).await?;
     let summary = ProbeSummary {

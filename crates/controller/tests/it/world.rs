@@ -8,14 +8,15 @@ use rampart_controller::{
 };
 use rampart_model::{
     Conversation, LogRecord, Mode, Node, NodeId, PolicySnapshot, ProcessInfo, Protocol, Query,
-    Reply, Report, RuleId, Timestamp, Verdict, Workload, workload::InterfaceAddress,
+    Reply, Report, RuleId, Timestamp, Verdict, Workload, link::ProbeSummary,
+    workload::InterfaceAddress,
 };
 use rampart_policy::Engine;
 use rampart_store::{EventLog, LogQuery, Store, memory::Memory};
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -46,9 +47,11 @@ impl Clock for TestClock {
     }
 }
 
-/// Answers with one process, from the node `n1` only.
+/// Answers with one process, from the node `n1` only. It says that it enforces `holds`.
 #[derive(Default)]
-pub(crate) struct OneNode;
+pub(crate) struct OneNode {
+    pub(crate) holds: AtomicU64,
+}
 
 #[async_trait]
 impl Agents for OneNode {
@@ -62,6 +65,10 @@ impl Agents for OneNode {
                 name: "nginx".into(),
                 ..ProcessInfo::default()
             }])),
+            Query::ProbeSummary => Ok(Reply::ProbeSummary(ProbeSummary {
+                policy_revision: self.holds.load(Ordering::SeqCst),
+                ..ProbeSummary::default()
+            })),
             _ => Ok(Reply::Processes(Vec::new())),
         }
     }
@@ -75,6 +82,7 @@ pub(crate) struct World {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) events: Arc<dyn EventLog>,
     pub(crate) clock: Arc<TestClock>,
+    pub(crate) node: Arc<OneNode>,
     pub(crate) app: App,
 }
 
@@ -89,10 +97,11 @@ impl World {
         events: Arc<dyn EventLog>,
         clock: Arc<TestClock>,
     ) -> Self {
+        let node = Arc::<OneNode>::default();
         let deps = Deps {
             store: store.clone(),
             events: events.clone(),
-            agents: Arc::new(OneNode),
+            agents: node.clone(),
             clock: clock.clone(),
             controller: ControllerInfo {
                 id: "c1".into(),
@@ -105,6 +114,7 @@ impl World {
             store,
             events,
             clock,
+            node,
             app,
         }
     }

@@ -103,17 +103,17 @@ fn attacks(gateway: IpAddr) -> Vec<Attack> {
     ]
 }
 
-struct Scene {
+pub(crate) struct Scene {
     _root: TempDir,
     control: PathBuf,
     rootfs: Rootfs,
-    web: RuncContainer,
+    pub(crate) web: RuncContainer,
     gateway: IpAddr,
     _net: (Bridge, NetNs),
 }
 
 impl Scene {
-    fn set() -> Self {
+    pub(crate) fn set() -> Self {
         let root = tempfile::tempdir().unwrap();
         fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let control = root.path().join("ctl");
@@ -150,7 +150,7 @@ impl Scene {
     }
 
     /// Has the application do something; its exit code and output.
-    fn app(&self, line: &str) -> (i32, String) {
+    pub(crate) fn app(&self, line: &str) -> (i32, String) {
         let _ = fs::remove_file(self.control.join("out"));
         let mut pipe = File::options()
             .write(true)
@@ -237,7 +237,7 @@ fn serve_http(address: IpAddr, port: u16) {
     });
 }
 
-fn wait_workload(server: &Server, id: &str) -> Value {
+pub(crate) fn wait_workload(server: &Server, id: &str) -> Value {
     wait_for(DEADLINE, || {
         let (status, body) = server
             .send(reqwest::Method::GET, &format!("/v1/workload/{id}"), None)
@@ -261,7 +261,7 @@ fn profile_has(server: &Server, path: &str) -> bool {
             .is_some_and(|rules| rules.iter().any(|rule| rule["path"] == path))
 }
 
-fn switch(server: &Server, mode: &str) {
+pub(crate) fn switch(server: &Server, mode: &str) {
     server.patch(
         "/v1/service/config",
         json!({"config": {"services": ["web.shop"], "policy_mode": mode, "profile_mode": mode}}),
@@ -309,7 +309,7 @@ fn kept(server: &Server, log: &str) -> usize {
         .map_or(0, Vec::len)
 }
 
-fn learn(server: &Server, scene: &Scene) {
+pub(crate) fn learn(server: &Server, scene: &Scene) {
     wait_workload(server, scene.web.id());
     for line in [
         "/opt/app/ls / > /dev/null".to_owned(),

@@ -1,9 +1,10 @@
 //! What real clients send and read, noun by noun.
 
 use super::{Api, fixture, has};
-use crate::world::START;
-use rampart_model::Verdict;
+use crate::world::{NODE, START};
+use rampart_model::{Mode, Verdict};
 use serde_json::{Value, json};
+use std::sync::atomic::Ordering;
 
 #[tokio::test]
 async fn a_container_as_clients_know_it() {
@@ -388,4 +389,19 @@ async fn records_as_the_exporter_reads_them() {
         (&json!(1), &json!("web-1"))
     );
     assert_eq!(api.admin.get("/v1/log/threat/i-1").await.code(), (404, 7));
+}
+
+/// Changes are gathered before they are published. In that gap a node on the last published policy
+/// was reported as up to date, although the change was not in force anywhere.
+#[tokio::test]
+async fn a_change_that_is_not_published_yet_is_not_in_force() {
+    let api = Api::shop().await;
+    let published = api.world.policy().await.revision;
+    api.world.node.holds.store(published, Ordering::SeqCst);
+    let path = format!("/v1/enforcer/{NODE}/probe_summary");
+    let before = api.admin.get(&path).await.ok();
+    assert_eq!(before["summary"]["policy_in_force"], true, "{before}");
+    api.world.set_mode("web.shop", Mode::Protect).await;
+    let after = api.admin.get(&path).await.ok();
+    assert_eq!(after["summary"]["policy_in_force"], false, "{after}");
 }
