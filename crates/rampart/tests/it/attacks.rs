@@ -451,4 +451,32 @@ fn enforced_again_after_a_crash(data: &Path, scene: &Scene) {
         stopped,
         "after a crash and a restart the attack was not stopped"
     );
+    quarantined_until_it_is_undone(server, data, scene);
+}
+
+/// Quarantine cuts the network, outlives a crash, and one call undoes it.
+fn quarantined_until_it_is_undone(server: Server, data: &Path, scene: &Scene) {
+    let path = format!("/v1/workload/{}", scene.web.id());
+    let fetch = format!(
+        "/opt/app/wget -q -O /dev/null http://{}:{LEARNED_PORT}/",
+        scene.gateway
+    );
+    assert_eq!(scene.app(&fetch).0, 0, "a learned connection must be open");
+    server.patch(&path, json!({"config": {"quarantine": true}}));
+    assert!(
+        wait_until(DEADLINE, || scene.app(&fetch).0 != 0),
+        "quarantine did not cut the network"
+    );
+    server.crash();
+    let server = Server::start(data, &[]);
+    wait_workload(&server, scene.web.id());
+    assert!(
+        wait_until(DEADLINE, || scene.app(&fetch).0 != 0),
+        "quarantine was lost in a restart"
+    );
+    server.patch(&path, json!({"config": {"quarantine": false}}));
+    assert!(
+        wait_until(DEADLINE, || scene.app(&fetch).0 == 0),
+        "the network did not come back"
+    );
 }
