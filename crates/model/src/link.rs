@@ -65,6 +65,8 @@ pub enum Query {
     ProcessHistory(WorkloadId),
     Stats,
     ProbeSummary,
+    /// Files the container was seen executing or mapping as programs; the host's for the empty id.
+    Executed(WorkloadId),
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -73,6 +75,8 @@ pub enum Reply {
     Processes(Vec<ProcessInfo>),
     Stats(NodeStats),
     ProbeSummary(ProbeSummary),
+    /// Paths inside the container, each once.
+    Executed(Vec<String>),
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -56,7 +56,7 @@ impl fmt::Display for Bucket {
     }
 }
 
-/// Versions from `introduced` (inclusive; empty: from the first) up to an end.
+/// Versions from `introduced` (inclusive; exclusive after `>`; empty: from the first) up to an end.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Interval {
     pub introduced: String,

@@ -7,3 +7,18 @@
 
 pub mod advisory;
 pub mod analyze;
+pub mod cvss;
+pub mod db;
+pub mod eol;
+pub mod ignore;
+pub mod image_config;
+pub mod in_use;
+pub mod layer;
+pub mod matching;
+pub mod merge;
+pub mod purl;
+pub mod report;
+pub mod sbom;
+pub mod secret;
+pub mod version;
+pub mod vex;

@@ -1,0 +1,3 @@
+//! Hex (Erlang, Elixir): semantic versions.
+
+pub(super) use super::semver::{check, compare};
