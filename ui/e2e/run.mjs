@@ -22,7 +22,7 @@ const { values } = parseArgs({
 });
 
 /** Paths and the headings they must show. */
-const PAGES = { '/': 'Dashboard', '/network': 'Network map', '/events': 'Events', '/containers': 'Containers', '/nodes': 'Nodes', '/groups': 'Groups', '/rules': 'Network rules', '/settings/users': 'Settings', '/settings/profile': 'Settings', '/settings/system': 'Settings' };
+const PAGES = { '/': 'Dashboard', '/network': 'Network map', '/events': 'Events', '/containers': 'Containers', '/nodes': 'Nodes', '/groups': 'Groups', '/rules': 'Network rules', '/vulnerabilities': 'Vulnerabilities', '/registries': 'Registries', '/settings/users': 'Settings', '/settings/profile': 'Settings', '/settings/system': 'Settings' };
 
 const fixture = values.base ? null : createFixture({ password: values.password, mustChange: true });
 if (fixture) await new Promise((done) => fixture.server.listen(0, '127.0.0.1', done));
@@ -246,6 +246,24 @@ const steps = [
     const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('menuitem', { name: 'JSON' }).click()]);
     const list = JSON.parse(readFileSync(await file.path(), 'utf8'));
     assert.ok(list.length > 0 && list.every((e) => JSON.stringify(e).toLowerCase().includes('login')));
+  }],
+  ['a registry is added and deleted', async (page) => {
+    await open(page, '/registries');
+    await page.getByRole('button', { name: 'Add registry' }).first().click();
+    const form = page.getByRole('dialog');
+    await form.getByLabel('Name', { exact: false }).first().fill(`e2e-${stamp}`);
+    await form.getByLabel('Address').fill('https://registry.invalid/');
+    await form.getByRole('combobox', { name: 'When' }).or(form.getByRole('textbox', { name: 'When' })).first().click();
+    await page.getByRole('option', { name: 'When asked' }).click();
+    await form.getByRole('button', { name: 'Add registry' }).click();
+    await row(page, `e2e-${stamp}`).waitFor();
+    await row(page, `e2e-${stamp}`).click();
+    await page.getByRole('heading', { level: 1 }).getByText(`e2e-${stamp}`).waitFor();
+    await page.getByText('It has not been listed yet: scan it now.').waitFor();
+    await open(page, '/registries');
+    await page.getByRole('button', { name: `Delete e2e-${stamp}` }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+    await row(page, `e2e-${stamp}`).waitFor({ state: 'detached' });
   }],
   ['a user is added, made administrator and deleted', async (page) => {
     const name = `e2e${stamp}`;

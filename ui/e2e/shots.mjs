@@ -62,6 +62,39 @@ const PAGES = {
     await page.getByRole('dialog').waitFor();
   },
   activity: '/events?tab=activity',
+  'container-vulnerabilities': async (page) => {
+    await page.goto(`${values.base}/containers?q=worker-1`);
+    await page.locator('tbody tr').first().click();
+    await page.getByRole('tab', { name: 'Vulnerabilities' }).click();
+  },
+  vulnerabilities: '/vulnerabilities',
+  'vulnerability-detail': '/vulnerabilities?open=CVE-2025-4802',
+  'vulnerabilities-workload': '/vulnerabilities?by=workload',
+  'vulnerabilities-accepted': '/vulnerabilities?by=accepted',
+  registries: '/registries',
+  'registry-form': async (page) => {
+    await page.goto(`${values.base}/registries`);
+    await page.getByRole('button', { name: 'Edit shop' }).click();
+    await page.getByRole('button', { name: 'Test connection' }).click();
+    await page.getByText('6 images match').waitFor();
+  },
+  registry: '/registries/shop',
+  image: async (page) => {
+    await page.goto(`${values.base}/registries/shop?q=payments`);
+    await page.locator('tbody tr').first().click();
+    await page.getByRole('tab', { name: /Layers/ }).waitFor();
+  },
+  'image-packages': async (page) => imageTab(page, 'Packages'),
+  'image-layers': async (page) => {
+    await imageTab(page, 'Layers');
+    await page.getByRole('button', { name: /debian.sh/ }).click();
+  },
+  'image-secrets': async (page) => imageTab(page, 'Secrets'),
+  'image-config': async (page) => imageTab(page, 'Configuration'),
+  accept: async (page) => {
+    await page.goto(`${values.base}/vulnerabilities?open=CVE-2025-8194`);
+    await page.getByRole('button', { name: 'Accept' }).click();
+  },
   nodes: '/nodes',
   'node-legacy': async (page) => {
     await page.goto(`${values.base}/nodes`);
@@ -83,6 +116,12 @@ const PAGES = {
     await page.getByRole('textbox', { name: 'Search and commands' }).waitFor();
     await page.keyboard.type('web');
   },
+};
+
+const imageTab = async (page, tab) => {
+  await page.goto(`${values.base}/registries/shop?q=payments`);
+  await page.locator('tbody tr').first().click();
+  await page.getByRole('tab', { name: new RegExp(tab) }).click();
 };
 
 /** Cuts off worker-2, or lets it back, past the console. */

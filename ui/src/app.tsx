@@ -24,6 +24,10 @@ const NetworkView = part(() => import('./views/network/NetworkView'));
 const EventsView = part(() => import('./views/events/EventsView'));
 const NodesView = part(() => import('./views/nodes/NodesView'));
 const RulesView = part(() => import('./views/policy/RulesView'));
+const RegistriesView = part(() => import('./views/scan/RegistriesView'));
+const RegistryView = part(() => import('./views/scan/RegistryView'));
+const ImageView = part(() => import('./views/scan/ImageView'));
+const VulnerabilitiesView = part(() => import('./views/scan/VulnerabilitiesView'));
 const SettingsView = part(() => import('./views/settings/SettingsView'));
 const NotFoundView = part(() => import('./views/NotFoundView'));
 
@@ -78,6 +82,10 @@ export function Pages() {
         <Route path="events" element={<EventsView />} />
         <Route path="nodes" element={<NodesView />} />
         <Route path="nodes/:id" element={<NodesView />} />
+        <Route path="vulnerabilities" element={<VulnerabilitiesView />} />
+        <Route path="registries" element={<RegistriesView />} />
+        <Route path="registries/:name" element={<RegistryView />} />
+        <Route path="registries/:name/images/:id" element={<ImageView />} />
         <Route path="rules" element={<RulesView />} />
         <Route path="settings" element={<Navigate to="/settings/users" replace />} />
         <Route path="settings/:tab" element={<SettingsView />} />

@@ -9,6 +9,7 @@ import { readFileSync, existsSync, statSync } from 'node:fs';
 import { extname, join, normalize } from 'node:path';
 import { parseArgs } from 'node:util';
 import { makeState, now, random, uuid } from './fixture-data.mjs';
+import { hostBrief, makeScan, scanRoutes, workloadBrief } from './fixture-scan.mjs';
 
 const DIST = join(import.meta.dirname, '../dist');
 const MIME = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.woff2': 'font/woff2', '.png': 'image/png', '.json': 'application/json' };
@@ -51,6 +52,7 @@ function query(list, params) {
 
 export function createFixture(options = {}) {
   const state = makeState(options);
+  makeScan(state);
   const sessions = new Map();
   const streams = new Set();
   const change = (kind, id = '') => streams.forEach((res) => res.write(`event: change\ndata: ${JSON.stringify({ kind, id })}\n\n`));
@@ -59,7 +61,7 @@ export function createFixture(options = {}) {
   const rulesOf = (name) => state.rules.filter((r) => r.from === name || r.to === name);
   const publicUser = ({ password: _password, ...user }) => user;
   const groupView = (g, detail = false) => ({ ...g, members: members(g), policy_rules: detail ? rulesOf(g.name) : rulesOf(g.name).map((r) => r.id), response_rules: [] });
-  const workloadView = ({ tree: _tree, ...w }) => w;
+  const workloadView = ({ tree: _tree, ...w }) => ({ ...w, scan_summary: workloadBrief(state, w) });
   const find = (value, what) => value ?? (() => { throw new Refusal(404, `no such ${what}`); })();
   const activity = (user, name, message, category) => {
     const at = now();
@@ -174,7 +176,7 @@ export function createFixture(options = {}) {
     return { bucket, bars: [...bars.values()] };
   }
 
-  const host = (n) => ({ ...n, enforcer: undefined });
+  const host = (n) => ({ ...n, enforcer: undefined, scan_summary: hostBrief(state, n) });
   const enforcer = (n) => ({ id: n.enforcer.id, name: n.name, display_name: n.name, host_name: n.name, host_id: n.id, version: n.enforcer.version, labels: {}, domain: '', pid_mode: 'host', network_mode: 'host', created_at: n.enforcer.joined_at, started_at: n.enforcer.joined_at, joined_at: n.enforcer.joined_at, memory_limit: 0, cpus: '', cluster_ip: n.interfaces.eth0[0].ip, connection_state: n.tier === 'detect' ? 'disconnected' : 'connected', disconnected_at: '', nv_protect: true, tier: n.tier, capabilities: n.capabilities, counters: n.counters });
   const stats = (n) => ({ stats: { interval: 5, total: { cpu: n.enforcer.cpu, memory: n.enforcer.memory }, span_1: { cpu: n.enforcer.cpu, memory: n.enforcer.memory }, span_12: { cpu: n.enforcer.cpu, memory: n.enforcer.memory }, span_60: { cpu: n.enforcer.cpu, memory: n.enforcer.memory } } });
 
@@ -245,6 +247,7 @@ export function createFixture(options = {}) {
     ['PATCH', '/v1/user/:id', (c) => { const u = find(state.users.get(c.id), 'user'); const { new_password: fresh, password, ...rest } = c.body.config; if (fresh) { if (password !== u.password) throw new Refusal(401, 'the current password is wrong'); if (fresh.length < 8) throw new Refusal(400, 'the new password needs at least 8 characters'); u.password = fresh; } Object.assign(u, rest); change('system'); return {}; }],
     ['DELETE', '/v1/user/:id', (c) => { if (c.id === c.user.username) throw new Refusal(400, 'you cannot delete yourself'); find(state.users.get(c.id), 'user'); state.users.delete(c.id); change('system'); return {}; }],
     ['POST', '/v1/user/:id/password', (c) => { find(state.users.get(c.id), 'user').password = c.body.config.new_password; return {}; }],
+    ...scanRoutes({ state, find, change, activity, Refusal }),
   ].map(([method, pattern, handler]) => ({ method, handler, names: [...pattern.matchAll(/:(\w+)/g)].map((m) => m[1]), regex: new RegExp(`^${pattern.replace(/:\w+/g, '([^/]+)')}$`) }));
 
   async function api(req, res, url, token, asConsole) {

@@ -262,6 +262,135 @@ describe('counters', () => {
   });
 });
 
+describe('vulnerabilities', () => {
+  it('lists the worst first, filters, and says where each is', async () => {
+    await start();
+    await session();
+    const user = userEvent.setup();
+    show('/vulnerabilities');
+    await screen.findByRole('table', { name: 'Vulnerabilities' }, WAIT);
+    expect(bodyRows()[0]).toHaveTextContent('CVE-2025-11001');
+    expect(bodyRows()).toHaveLength(11);
+    await user.type(screen.getByRole('searchbox'), 'libc6');
+    await waitFor(() => expect(bodyRows()).toHaveLength(1), WAIT);
+    bodyRows()[0]?.focus();
+    await user.keyboard('{Enter}');
+    const drawer = await screen.findByRole('dialog', {}, WAIT);
+    expect(await within(drawer).findByText('9 containers', {}, WAIT)).toBeVisible();
+    expect(within(drawer).getByRole('link', { name: 'web-1' })).toHaveAttribute('href', expect.stringContaining('tab=vulnerabilities'));
+  });
+
+  it('opens no address of a feed that is not of the web', async () => {
+    await start();
+    await session();
+    show('/vulnerabilities?open=CVE-2025-4802');
+    expect(await screen.findByText('javascript:alert(1)', {}, WAIT)).toBeVisible();
+    expect(screen.getByRole('link', { name: /security-tracker/ })).toHaveAttribute('rel', expect.stringContaining('noopener'));
+    for (const link of screen.getAllByRole('link')) expect(link.getAttribute('href')).not.toMatch(/^javascript:/i);
+  });
+
+  it('accepts one with a reason and an end, and counts it again', async () => {
+    await start();
+    await session();
+    const user = userEvent.setup();
+    const { unmount } = show('/vulnerabilities?open=CVE-2025-8194');
+    await user.click(await screen.findByRole('button', { name: 'Accept' }, WAIT));
+    await user.click(await screen.findByLabelText(/Why/, {}, WAIT));
+    await user.paste('no archives are read');
+    const dialogs = screen.getAllByRole('dialog');
+    await user.click(within(dialogs[dialogs.length - 1] as HTMLElement).getByRole('button', { name: 'Accept' }));
+    await waitFor(() => expect(fixture.state.scan.accepted).toHaveLength(2), WAIT);
+    const entry = fixture.state.scan.accepted[1];
+    expect(entry).toMatchObject({ name: 'CVE-2025-8194', comment: 'no archives are read' });
+    const days = (Date.parse(entry?.expires_at ?? '') - Date.now()) / 86_400_000;
+    expect(Math.round(days)).toBe(30);
+    unmount();
+    show('/vulnerabilities?by=accepted');
+    await user.click(await screen.findByRole('button', { name: 'Delete CVE-2025-8194' }, WAIT));
+    await user.click(await screen.findByRole('button', { name: 'Count it again' }, WAIT));
+    await waitFor(() => expect(fixture.state.scan.accepted).toHaveLength(1), WAIT);
+  }, 60_000);
+
+  it('shows a container its own, and scans it when asked', async () => {
+    await start();
+    await session();
+    const user = userEvent.setup();
+    const grafana = fixture.state.workloads.find((w) => w.name.startsWith('grafana'));
+    show(`/containers/${grafana?.id}?tab=vulnerabilities`);
+    expect(await screen.findByText('Not scanned yet', {}, WAIT)).toBeVisible();
+    await user.click(screen.getByRole('button', { name: 'Scan now' }));
+    expect(await screen.findByRole('table', { name: 'Vulnerabilities' }, WAIT)).toBeVisible();
+  });
+
+  it('warns of a database that is old, and of none', async () => {
+    await start();
+    fixture.state.scan.stale = true;
+    await session();
+    const { unmount } = show('/vulnerabilities');
+    expect(await screen.findByText(/database is 6 h old/, {}, WAIT)).toBeVisible();
+    unmount();
+    fixture.state.scan.scanners.length = 0;
+    show('/vulnerabilities');
+    expect(await screen.findByText(/There is no scanner/, {}, WAIT)).toBeVisible();
+  });
+});
+
+describe('registries', () => {
+  it('are tried out and added, and their secret is not asked for again', async () => {
+    await start();
+    await session();
+    const user = userEvent.setup();
+    show('/registries');
+    await user.click(await screen.findByRole('button', { name: 'Add registry' }, WAIT));
+    const form = await screen.findByRole('dialog', {}, WAIT);
+    const fill = async (label: string | RegExp, text: string) => {
+      await user.clear(within(form).getByLabelText(label));
+      await user.paste(text);
+    };
+    await fill(/^Name/, 'lab');
+    await fill(/^Address/, 'https://lab.example/');
+    await fill('User name', 'ci');
+    await fill('Password', 'wrong');
+    await user.click(within(form).getByRole('button', { name: 'Test connection' }));
+    expect(await within(form).findByText('the registry refused the user name or the password', {}, WAIT)).toBeVisible();
+    await fill('Password', 'right');
+    await user.click(within(form).getByRole('button', { name: 'Test connection' }));
+    expect(await within(form).findByText('6 images match', {}, WAIT)).toBeVisible();
+    await user.click(within(form).getByRole('button', { name: 'Add registry' }));
+    await waitFor(() => expect(fixture.state.scan.registries).toHaveLength(3), WAIT);
+    expect(fixture.state.scan.registries[2]).toMatchObject({ name: 'lab', registry: 'https://lab.example/', username: 'ci', has_secret: true, filters: ['*:*'] });
+    await user.click(await screen.findByRole('button', { name: 'Edit lab' }, WAIT));
+    const edit = await screen.findByRole('dialog', {}, WAIT);
+    expect(within(edit).getByLabelText('Password')).toHaveValue('');
+    expect(within(edit).getByText('One is kept; leave it empty to keep it')).toBeVisible();
+  }, 60_000);
+
+  it('show images, and what each layer brought', async () => {
+    await start();
+    await session();
+    const user = userEvent.setup();
+    show('/registries/shop');
+    await screen.findByRole('table', { name: 'Images' }, WAIT);
+    expect(bodyRows()[0]).toHaveTextContent('shop/api');
+    await user.type(screen.getByRole('searchbox'), 'payments');
+    await waitFor(() => expect(bodyRows()).toHaveLength(1), WAIT);
+    await user.click(bodyRows()[0] as HTMLElement);
+    await user.click(await screen.findByRole('tab', { name: /Layers/ }, WAIT));
+    await user.click(await screen.findByRole('button', { name: /debian.sh/ }, WAIT));
+    expect(await screen.findByText('CVE-2025-4802', {}, WAIT)).toBeVisible();
+    await user.click(screen.getByRole('tab', { name: /Secrets/ }));
+    expect(await screen.findByText('app/deploy/id_ed25519:1', {}, WAIT)).toBeVisible();
+  });
+
+  it('are not changed by readers', async () => {
+    await start();
+    await session('maria', 'Reader-pass1');
+    show('/registries');
+    await screen.findByRole('table', { name: 'Registries' }, WAIT);
+    expect(screen.queryByRole('button', { name: /Add registry|Edit|Delete|Scan shop/ })).toBeNull();
+  });
+});
+
 describe('failures', () => {
   it('explains, and tries again', async () => {
     await start();

@@ -30,6 +30,7 @@ pub enum ErrorKind {
     NodeUnreachable,
     NotRunning,
     Denied,
+    ScanFailed,
     ReadOnly,
     Blocked,
     PasswordExpired,
@@ -75,6 +76,7 @@ table! {
     NodeUnreachable     503 21 "the node does not answer";
     NotRunning          400 22 "the container is not running";
     Denied              403 25 "access denied";
+    ScanFailed          500 26 "the scan failed";
     ReadOnly            403 46 "the object is read-only";
     Blocked             401 47 "the user is blocked";
     PasswordExpired     401 48 "the password has expired";
@@ -147,6 +149,7 @@ mod tests {
             NodeUnreachable,
             NotRunning,
             Denied,
+            ScanFailed,
             ReadOnly,
             Blocked,
             PasswordExpired,

@@ -117,6 +117,7 @@ impl Handle {
             Query::ProcessHistory(workload) => {
                 Reply::Processes(self.parts.runtime.history(workload))
             }
+            Query::Executed(workload) => Reply::Executed(self.parts.runtime.executed(workload)),
             Query::Stats => Reply::Stats(self.parts.stats.latest()),
             Query::ProbeSummary => {
                 let (processes, _, _) = self.parts.runtime.counts();

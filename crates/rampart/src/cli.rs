@@ -31,6 +31,12 @@ enum Command {
     Demo(commands::demo::DemoArgs),
     /// Say what this machine can see and block, and what is missing
     Doctor(commands::doctor::DoctorArgs),
+    /// Find packages, vulnerabilities and secrets in images, file systems and hosts
+    Scan(Box<commands::scan::ScanArgs>),
+    /// The vulnerability database: build, update, look into it
+    Db(Box<commands::db::DbArgs>),
+    /// Keep the vulnerability database current, and nothing else
+    Updater(Box<commands::updater::UpdaterArgs>),
     /// Log in and keep the session
     Login(commands::login::LoginArgs),
     /// End the kept session
@@ -49,6 +55,13 @@ enum Command {
     Event(commands::event::EventArgs),
     /// Nodes, their tier and counters
     Node(commands::node::NodeArgs),
+    /// Registries whose images are scanned
+    Registry(commands::registry::RegistryArgs),
+    /// Vulnerabilities of everything that was scanned
+    Vulnerability(commands::vulnerability::VulnerabilityArgs),
+    /// Work as a scanner for a controller elsewhere
+    #[command(after_help = commands::scanner::HELP)]
+    Scanner(Box<settings::ScannerArgs>),
 }
 
 impl Cli {
@@ -57,6 +70,9 @@ impl Cli {
             Command::Up(args) => up::run(*args),
             Command::Demo(args) => commands::demo::run(args),
             Command::Doctor(args) => commands::doctor::run(&args),
+            Command::Scan(args) => commands::scan::run(*args),
+            Command::Db(args) => commands::db::run(*args),
+            Command::Updater(args) => commands::updater::run(*args),
             Command::Login(args) => commands::login::login(args),
             Command::Logout(args) => commands::login::logout(args),
             Command::Status(args) => commands::status::run(args),
@@ -66,6 +82,9 @@ impl Cli {
             Command::Conversation(args) => commands::conversation::run(args),
             Command::Event(args) => commands::event::run(args),
             Command::Node(args) => commands::node::run(args),
+            Command::Registry(args) => commands::registry::run(args),
+            Command::Vulnerability(args) => commands::vulnerability::run(args),
+            Command::Scanner(args) => commands::scanner::run(*args),
         }
     }
 }

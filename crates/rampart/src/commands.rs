@@ -1,6 +1,7 @@
 //! One file a command.
 
 pub(crate) mod conversation;
+pub(crate) mod db;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod event;
@@ -8,6 +9,11 @@ pub(crate) mod group;
 pub(crate) mod login;
 pub(crate) mod node;
 pub(crate) mod print;
+pub(crate) mod registry;
 pub(crate) mod rule;
+pub(crate) mod scan;
+pub(crate) mod scanner;
 pub(crate) mod status;
+pub(crate) mod updater;
+pub(crate) mod vulnerability;
 pub(crate) mod workload;

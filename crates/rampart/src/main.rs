@@ -6,6 +6,7 @@
 mod cli;
 mod client;
 mod commands;
+mod database;
 mod settings;
 mod up;
 
@@ -13,6 +14,7 @@ use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    end_quietly_when_nobody_reads();
     let cli = cli::Cli::parse();
     match cli.run() {
         Ok(code) => code,
@@ -21,4 +23,17 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// `rampart … | head` ends when the reader has enough, as other programs do: the standard library
+/// panics instead, because it ignores SIGPIPE.
+fn end_quietly_when_nobody_reads() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        let text = info.payload_as_str().unwrap_or_default();
+        if text.starts_with("failed printing to stdout") && text.contains("Broken pipe") {
+            std::process::exit(141);
+        }
+        usual(info);
+    }));
 }

@@ -94,6 +94,24 @@ pub(crate) struct UpArgs {
     )]
     pub(crate) ring_mib: u32,
 
+    /// Do not bring the vulnerability database up to date
+    #[arg(long, env = "RAMPART_NO_UPDATER")]
+    pub(crate) no_updater: bool,
+
+    #[command(flatten)]
+    pub(crate) schedule: crate::commands::updater::ScheduleArgs,
+    /// Do not scan here: no vulnerabilities of this machine's containers, no registries
+    #[arg(long, env = "RAMPART_NO_SCANNER")]
+    pub(crate) no_scanner: bool,
+
+    /// At the first start: scan new containers and nodes without being asked, once there is a
+    /// database
+    #[arg(long, env = "RAMPART_AUTO_SCAN", value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
+    pub(crate) auto_scan: bool,
+
+    #[command(flatten)]
+    pub(crate) scanning: ScanningArgs,
+
     /// What to log: a level, or `target=level,…`
     #[arg(
         long,
@@ -116,6 +134,108 @@ impl UpArgs {
     pub(crate) fn hold_deadline(&self) -> Duration {
         Duration::from_millis(self.hold_deadline_ms)
     }
+}
+
+/// How a scanner works, wherever it runs.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ScanningArgs {
+    /// Vulnerability database [default: the updater's, in the data folder]
+    #[arg(long, env = "RAMPART_DB", value_name = "FILE")]
+    pub(crate) db: Option<PathBuf>,
+
+    /// Public key to trust, besides those of the data folder: a file, or 64 hexadecimal digits
+    #[arg(
+        long,
+        env = "RAMPART_DB_KEY",
+        value_name = "FILE|HEX",
+        value_delimiter = ','
+    )]
+    pub(crate) db_key: Vec<String>,
+
+    /// Scans at the same time
+    #[arg(long, env = "RAMPART_SCAN_TASKS", value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub(crate) scan_tasks: u32,
+
+    /// The longest a scan may take, in seconds
+    #[arg(
+        long,
+        env = "RAMPART_SCAN_TIMEOUT_SECS",
+        value_name = "SECONDS",
+        default_value_t = 1200
+    )]
+    pub(crate) scan_timeout_secs: u64,
+
+    /// Cache of layers, in MiB
+    #[arg(
+        long,
+        env = "RAMPART_SCAN_CACHE_MIB",
+        value_name = "MIB",
+        default_value_t = 1024
+    )]
+    pub(crate) scan_cache_mib: u64,
+
+    /// Certificate authorities of registries (PEM), besides the system's; may be repeated
+    #[arg(
+        long,
+        env = "RAMPART_REGISTRY_CA",
+        value_name = "FILE",
+        value_delimiter = ','
+    )]
+    pub(crate) registry_ca: Vec<PathBuf>,
+
+    /// Accept any certificate of a registry
+    #[arg(long, env = "RAMPART_REGISTRY_INSECURE")]
+    pub(crate) registry_insecure: bool,
+}
+
+/// Settings of `rampart scanner`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ScannerArgs {
+    /// Controller's REST address
+    #[arg(
+        long,
+        env = "RAMPART_CONTROLLER",
+        value_name = "URL",
+        default_value = "https://127.0.0.1:10443"
+    )]
+    pub(crate) controller: String,
+
+    /// Certificate authority of the controller (PEM)
+    #[arg(long, env = "RAMPART_CA", value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+
+    /// Token of scanners; the controller keeps it in its data folder
+    #[arg(
+        long,
+        env = "RAMPART_SCANNER_TOKEN",
+        value_name = "TOKEN",
+        hide_env_values = true
+    )]
+    pub(crate) token: Option<String>,
+
+    /// File with that token
+    #[arg(long, env = "RAMPART_SCANNER_TOKEN_FILE", value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+
+    /// Folder for the cache of layers and the id of this scanner
+    #[arg(long, env = "RAMPART_DATA", value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) scanning: ScanningArgs,
+
+    /// What to log: a level, or `target=level,…`
+    #[arg(
+        long,
+        env = "RAMPART_LOG",
+        value_name = "FILTER",
+        default_value = "info"
+    )]
+    pub(crate) log: String,
+
+    /// How to log
+    #[arg(long, env = "RAMPART_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub(crate) log_format: LogFormat,
 }
 
 /// The data folder of whoever runs this.

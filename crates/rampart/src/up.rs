@@ -1,9 +1,12 @@
 //! `rampart up`: controller, manager and enforcer in one process, on one data folder.
 
 mod certs;
-mod data;
+pub(crate) mod data;
+pub(crate) mod database;
 mod enforcer;
 mod ports;
+pub(crate) mod scanner;
+mod updater;
 mod uplink;
 
 use crate::settings::{LogFormat, UpArgs};
@@ -14,7 +17,7 @@ use rampart_controller::{
     rest::{self, RestConfig},
 };
 use rampart_model::Timestamp;
-use rampart_store::sqlite::Sqlite;
+use rampart_store::{artifact::Folder, sqlite::Sqlite};
 use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::SystemTime};
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -32,7 +35,7 @@ Examples:
 Stop with Ctrl-C or SIGTERM. Exit codes: 0 stopped, 1 could not start or a part failed.";
 
 pub(crate) fn run(args: UpArgs) -> Result<ExitCode> {
-    start_log(&args);
+    start_log(&args.log, args.log_format);
     // Fails only when a provider is there already, which is as good.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -44,18 +47,15 @@ pub(crate) fn run(args: UpArgs) -> Result<ExitCode> {
     outcome
 }
 
-fn start_log(args: &UpArgs) {
-    let filter = tracing_subscriber::EnvFilter::try_new(&args.log).unwrap_or_else(|error| {
-        eprintln!(
-            "rampart: --log {:?} is not understood ({error}); logging at info",
-            args.log
-        );
+pub(crate) fn start_log(log: &str, format: LogFormat) {
+    let filter = tracing_subscriber::EnvFilter::try_new(log).unwrap_or_else(|error| {
+        eprintln!("rampart: --log {log:?} is not understood ({error}); logging at info");
         tracing_subscriber::EnvFilter::new("info")
     });
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
-    match args.log_format {
+    match format {
         LogFormat::Text => builder.with_target(false).init(),
         LogFormat::Json => builder.json().init(),
     }
@@ -74,6 +74,7 @@ async fn serve(args: UpArgs) -> Result<ExitCode> {
     let app = App::open(Deps {
         store: store.clone(),
         events: store.clone(),
+        artifacts: Arc::new(Folder::open(data.join("reports")).map_err(data::explain_store)?),
         agents: Arc::new(agents.clone()),
         clock: Arc::new(SystemClock),
         controller: controller_info(&data, args.rest)?,
@@ -92,7 +93,8 @@ async fn serve(args: UpArgs) -> Result<ExitCode> {
     let rest_addr = rest_listener.local_addr()?;
     {
         let (app, auth, stop) = (app.clone(), auth.clone(), stop.clone());
-        let config = RestConfig::new(certs.cert_pem.as_str(), certs.key_pem.as_str());
+        let config = RestConfig::new(certs.cert_pem.as_str(), certs.key_pem.as_str())
+            .with_scanner_token(data::scanner_token(&data)?);
         parts.spawn(async move {
             let served =
                 rest::serve(rest_listener, config, app, auth, stop.cancelled_owned()).await;
@@ -105,11 +107,20 @@ async fn serve(args: UpArgs) -> Result<ExitCode> {
         )?),
         None => None,
     };
-    let node = if args.no_enforcer {
-        "not watched (--no-enforcer)".to_owned()
+    let (node, node_id) = if args.no_enforcer {
+        ("not watched (--no-enforcer)".to_owned(), None)
     } else {
-        enforcer::start(&mut parts, &args, &data, app.clone(), &agents, &stop)?
+        let (words, id) = enforcer::start(&mut parts, &args, &data, app.clone(), &agents, &stop)?;
+        (words, Some(id))
     };
+    let database = updater::start(&mut parts, &args, &data, &stop)?;
+    if !args.no_scanner {
+        app.default_scan_config(args.auto_scan)
+            .await
+            .context("cannot set up scans")?;
+        let scanning = &args.scanning;
+        scanner::start(&mut parts, scanning, &data, app.clone(), node_id, &stop)?;
+    }
     let mut tasks = app.spawn_tasks();
     print_banner(
         &args,
@@ -117,6 +128,7 @@ async fn serve(args: UpArgs) -> Result<ExitCode> {
         console_addr,
         &certs.ca_path.display().to_string(),
         &node,
+        &database,
         bootstrap,
     );
     let failed = wait(&mut parts, &stop).await;
@@ -235,6 +247,7 @@ fn print_banner(
     console: Option<SocketAddr>,
     ca: &str,
     node: &str,
+    database: &str,
     bootstrap: Bootstrap,
 ) {
     println!("Rampart {} is up", env!("CARGO_PKG_VERSION"));
@@ -244,6 +257,7 @@ fn print_banner(
     println!("  REST API  https://{rest}/v1/  (authority: {ca})");
     println!("  Data      {}", args.data().display());
     println!("  Node      {node}");
+    println!("  CVEs      {database}");
     match bootstrap {
         Bootstrap::Generated(password) => {
             println!(

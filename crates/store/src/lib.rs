@@ -4,6 +4,7 @@
 //! (append, query, retain). [`sqlite::Sqlite`] is both in one file; [`memory::Memory`] is both
 //! without one, and the model the other implementations are tested against.
 
+pub mod artifact;
 pub mod error;
 pub mod facet;
 pub mod kv;
@@ -19,6 +20,7 @@ mod histogram;
 mod json;
 mod watch;
 
+pub use artifact::Artifacts;
 pub use error::StoreError;
 pub use futures::stream::BoxStream;
 pub use kv::{Change, Condition, Entry, Listing, Revision, Store, Txn};

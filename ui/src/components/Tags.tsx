@@ -1,6 +1,6 @@
 import { Tooltip, VisuallyHidden } from '@mantine/core';
 import {
-  IconAlertTriangle, IconAlertTriangleFilled, IconBan, IconBook2, IconCircleCheck, IconEye, IconEyeOff, IconInfoCircle, IconNetworkOff, IconShieldCheck, IconShieldHalf, IconShieldLock, IconShieldOff, IconSkull,
+  IconAlertTriangle, IconAlertTriangleFilled, IconBan, IconBook2, IconCircleCheck, IconClock, IconEye, IconEyeOff, IconInfoCircle, IconLoader2, IconNetworkOff, IconPlayerPlay, IconShieldCheck, IconShieldHalf, IconShieldLock, IconShieldOff, IconSkull,
 } from '@tabler/icons-react';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
@@ -144,6 +144,58 @@ export function WarnTag({ children, hint }: { children: ReactNode; hint?: string
   return (
     <Tag tone="violate" icon={<IconAlertTriangle {...SIZE} />} hint={hint}>
       {children}
+    </Tag>
+  );
+}
+
+const SEVERITY: Record<string, [Tone, ReactNode]> = {
+  critical: ['deny', <IconAlertTriangleFilled {...SIZE} key="c" />],
+  high: ['deny', <IconAlertTriangle {...SIZE} key="h" />],
+  medium: ['violate', <IconAlertTriangle {...SIZE} key="m" />],
+  low: ['muted', <IconInfoCircle {...SIZE} key="l" />],
+};
+
+export function SeverityTag({ severity }: { severity: string | undefined }) {
+  const { t } = useTranslation();
+  const name = (severity ?? '').toLowerCase();
+  const [tone, icon] = SEVERITY[name] ?? ['muted', undefined];
+  return (
+    <Tag tone={tone} icon={icon}>
+      {t(`severity.${name || 'unknown'}`, severity ?? '')}
+    </Tag>
+  );
+}
+
+/** What makes a vulnerability urgent, or settles it; each says why on pointing. */
+export function FindingMarks({ exploited, ransomware, inUse, accepted, reason, compact }: { exploited?: boolean; ransomware?: boolean; inUse?: boolean; accepted?: boolean; reason?: string; compact?: boolean }) {
+  const { t } = useTranslation();
+  const word = (text: string) => (compact ? <VisuallyHidden>{text}</VisuallyHidden> : text);
+  const hint = (text: string, why: string) => (compact ? `${text}: ${why}` : why);
+  return (
+    <span className="toolbar" style={{ gap: 4, flexWrap: 'nowrap' }}>
+      {exploited ? <Tag tone="deny" icon={<IconSkull {...SIZE} />} hint={hint(t('scan.exploited'), t(ransomware ? 'scan.ransomwareHint' : 'scan.exploitedHint'))}>{word(t('scan.exploited'))}</Tag> : null}
+      {inUse ? <Tag tone="violate" icon={<IconPlayerPlay {...SIZE} />} hint={hint(t('scan.inUse'), t('scan.inUseHint'))}>{word(t('scan.inUse'))}</Tag> : null}
+      {accepted ? <Tag tone="muted" icon={<IconCircleCheck {...SIZE} />} hint={hint(t('scan.accepted'), reason ? safeText(reason, 300) : t('scan.acceptedHint'))}>{word(t('scan.accepted'))}</Tag> : null}
+    </span>
+  );
+}
+
+const PROGRESS: Record<string, [Tone, ReactNode]> = {
+  scheduled: ['muted', <IconClock {...SIZE} key="w" />],
+  scanning: ['learn', <IconLoader2 {...SIZE} key="s" className="turning" />],
+  finished: ['allow', <IconCircleCheck {...SIZE} key="f" />],
+  failed: ['deny', <IconAlertTriangle {...SIZE} key="x" />],
+  unsupported: ['violate', <IconEyeOff {...SIZE} key="u" />],
+};
+
+/** How far a scan is, and why it failed. */
+export function ProgressTag({ status, result }: { status: string | undefined; result?: string }) {
+  const { t } = useTranslation();
+  const known = PROGRESS[status ?? ''];
+  if (!known || !status) return <span className="dim">{t('scan.never')}</span>;
+  return (
+    <Tag tone={known[0]} icon={known[1]} hint={result && result !== 'succeeded' ? safeText(result, 300) : undefined}>
+      {t(`scan.status_${status}`)}
     </Tag>
   );
 }

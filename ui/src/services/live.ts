@@ -12,7 +12,7 @@ const RETRY_MS = [1000, 2000, 5000, 10_000];
 /** While there is no stream, everything on screen is read again this often. */
 const POLL_MS = 15_000;
 
-const KINDS: ReadonlySet<string> = new Set<ChangeKind>(['workload', 'group', 'policy', 'conversation', 'log', 'node', 'system']);
+const KINDS: ReadonlySet<string> = new Set<ChangeKind>(['workload', 'group', 'policy', 'conversation', 'log', 'node', 'scan', 'system']);
 
 /** The kind in a change message; nothing for messages of another version. */
 export function changeKind(data: string): ChangeKind | undefined {

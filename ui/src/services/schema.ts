@@ -356,6 +356,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/enforcer/{id}/probe_summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What an enforcer holds now, and whether the newest policy is in force
+         * @description Needs `nv_resource`, to read, everywhere.
+         */
+        get: operations["node_probe_summary"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/enforcer/{id}/stats": {
         parameters: {
             query?: never;
@@ -608,6 +628,26 @@ export interface paths {
          * @description Needs a session or an API key.
          */
         get: operations["misc_applications"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/list/registry_type": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Kinds of registries
+         * @description Needs a session or an API key.
+         */
+        get: operations["misc_registry_types"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1014,6 +1054,642 @@ export interface paths {
         get: operations["profile_process_rule"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/scan/asset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Vulnerabilities, and everything that was scanned
+         * @description Needs `rt_scan`, to read, in the domain of what is asked for.
+         */
+        get: operations["vulnerability_assets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/scan/asset/images": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Images that were scanned
+         * @description Needs `reg_scan`, to read, everywhere.
+         */
+        get: operations["vulnerability_asset_images"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/scan/cache_data/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The layer cache of a scanner
+         * @description Needs `rt_scan`, to read, everywhere.
+         */
+        get: operations["scan_cache_data"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/scan/cache_stat/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The layer cache of a scanner, in numbers
+         * @description Needs `rt_scan`, to read, everywhere.
+         */
+        get: operations["scan_cache_stat"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/scan/config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is scanned without being asked for
+         * @description Needs `rt_scan`, to read, everywhere.
+         */
+        get: operations["scan_show_config"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change what is scanned without being asked for
+         * @description Needs `rt_scan`, to write, everywhere.
+         */
+        patch: operations["scan_update_config"];
+        trace?: never;
+    };
+    "/v1/scan/host/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the scan of a node found
+         * @description Needs `rt_scan`, to read, everywhere.
+         */
+        get: operations["scan_host_report"];
+        put?: never;
+        /**
+         * Scan a node
+         * @description Needs `rt_scan`, to write, everywhere.
+         */
+        post: operations["scan_scan_host"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/scan/hosts/scan_report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Vulnerabilities of nodes, page by page
+         * @description Needs `rt_scan`, to read, everywhere.
+         */
+        post: operations["scan_hosts_report"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/scan/image": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Images that run
+         * @description Needs `rt_scan`, to read, everywhere.
+         */
+        get: operations["scan_images"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/scan/image/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the scan of an image found
+         * @description Needs `rt_scan`, to read, everywhere.
+         */
+        get: operations["scan_image_report"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/scan/platform": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The orchestrator
+         * @description Needs `rt_scan`, to read, everywhere.
+         */
+        get: operations["scan_platforms"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/scan/platform/platform": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the scan of the orchestrator found
+         * @description Needs `rt_scan`, to read, everywhere.
+         */
+        get: operations["scan_platform_report"];
+        put?: never;
+        /**
+         * Scan the orchestrator
+         * @description Needs `rt_scan`, to write, everywhere.
+         */
+        post: operations["scan_scan_platform"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/scan/registry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Registries
+         * @description Needs `reg_scan`, to read, everywhere.
+         */
+        get: operations["registry_list"];
+        put?: never;
+        /**
+         * Add a registry
+         * @description Needs `reg_scan`, to write, everywhere.
+         */
+        post: operations["registry_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/scan/registry/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One registry
+         * @description Needs `reg_scan`, to read, everywhere.
+         */
+        get: operations["registry_show"];
+        put?: never;
+        post?: never;
+        /**
+         * Forget a registry and what only it held
+         * @description Needs `reg_scan`, to write, everywhere.
+         */
+        delete: operations["registry_delete"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a registry
+         * @description Needs `reg_scan`, to write, everywhere.
+         */
+        patch: operations["registry_update"];
+        trace?: never;
+    };
+    "/v1/scan/registry/{name}/image/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the scan of an image found
+         * @description Needs `reg_scan`, to read, everywhere.
+         */
+        get: operations["registry_image_report"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/scan/registry/{name}/images": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Images of a registry
+         * @description Needs `reg_scan`, to read, everywhere.
+         */
+        get: operations["registry_images"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/scan/registry/{name}/layers/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What each layer of an image brought
+         * @description Needs `reg_scan`, to read, everywhere.
+         */
+        get: operations["registry_layers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/scan/registry/{name}/scan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * List a registry and scan what is new
+         * @description Needs `reg_scan`, to write, everywhere.
+         */
+        post: operations["registry_scan"];
+        /**
+         * Stop scanning a registry
+         * @description Needs `reg_scan`, to write, everywhere.
+         */
+        delete: operations["registry_stop"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/scan/registry/{name}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try a registry out; 206 asks to send it again with the X-Transaction-ID
+         * @description Needs `reg_scan`, to write, everywhere.
+         */
+        post: operations["registry_test"];
+        /**
+         * Stop trying a registry out
+         * @description Needs `reg_scan`, to write, everywhere.
+         */
+        delete: operations["registry_cancel_test"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/scan/repository": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Scan an image by name; 304 asks to send the same again
+         * @description Needs `ci_scan`, to write, everywhere.
+         */
+        post: operations["scan_repository"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/scan/result/repository": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Hand in a report made elsewhere
+         * @description Needs `ci_scan`, to write, everywhere.
+         */
+        post: operations["scan_submit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/scan/scanner": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Scanners
+         * @description Needs `rt_scan`, to read, everywhere.
+         */
+        get: operations["scan_scanners"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/scan/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The queue, the scanners and the database
+         * @description Needs `rt_scan`, to read, everywhere.
+         */
+        get: operations["scan_status"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/scan/vulnerability": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Rampart: vulnerabilities, the worst first
+         * @description Needs `rt_scan`, to read, in the domain of what is asked for.
+         */
+        get: operations["vulnerability_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/scan/vulnerability/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Rampart: one vulnerability and every place it is in
+         * @description Needs `rt_scan`, to read, in the domain of what is asked for.
+         */
+        get: operations["vulnerability_show"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/scan/work": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rampart: a scanner asks for work
+         * @description Needs a scanner's token in `X-Scanner-Token`.
+         */
+        post: operations["scanner_take"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/scan/work/{lease}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Rampart: a scanner keeps its work
+         * @description Needs a scanner's token in `X-Scanner-Token`.
+         */
+        patch: operations["scanner_renew"];
+        trace?: never;
+    };
+    "/v1/scan/work/{lease}/failure": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rampart: a scanner gives up
+         * @description Needs a scanner's token in `X-Scanner-Token`.
+         */
+        post: operations["scanner_give_up"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/scan/work/{lease}/outcome": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rampart: a scanner reports; the body is compressed with zstd
+         * @description Needs a scanner's token in `X-Scanner-Token`.
+         */
+        post: operations["scanner_finish"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/scan/workload/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the scan of a container found
+         * @description Needs `rt_scan`, to read, in the domain of what is asked for.
+         */
+        get: operations["scan_workload_report"];
+        put?: never;
+        /**
+         * Scan a running container
+         * @description Needs `rt_scan`, to write, in the domain of what is changed.
+         */
+        post: operations["scan_scan_workload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/scan/workloads/scan_report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Vulnerabilities of containers, page by page
+         * @description Needs `rt_scan`, to read, in the domain of what is asked for.
+         */
+        post: operations["scan_workloads_report"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1460,6 +2136,118 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/vulasset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A page of a search
+         * @description Needs `rt_scan`, to read, in the domain of what is asked for.
+         */
+        get: operations["vulnerability_query_page"];
+        put?: never;
+        /**
+         * Search vulnerabilities
+         * @description Needs `rt_scan`, to read, in the domain of what is asked for.
+         */
+        post: operations["vulnerability_query"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/vulnerability/profile": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Accepted vulnerabilities
+         * @description Needs `vulnerability`, to read, everywhere.
+         */
+        get: operations["vulnerability_profiles"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/vulnerability/profile/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Accepted vulnerabilities of a profile
+         * @description Needs `vulnerability`, to read, everywhere.
+         */
+        get: operations["vulnerability_show_profile"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Replace what is accepted
+         * @description Needs `vulnerability`, to write, everywhere.
+         */
+        patch: operations["vulnerability_update_profile"];
+        trace?: never;
+    };
+    "/v1/vulnerability/profile/{name}/entry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Accept a vulnerability
+         * @description Needs `vulnerability`, to write, everywhere.
+         */
+        post: operations["vulnerability_add_entry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/vulnerability/profile/{name}/entry/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Accept no longer
+         * @description Needs `vulnerability`, to write, everywhere.
+         */
+        delete: operations["vulnerability_delete_entry"];
+        options?: never;
+        head?: never;
+        /**
+         * Change what is accepted
+         * @description Needs `vulnerability`, to write, everywhere.
+         */
+        patch: operations["vulnerability_update_entry"];
+        trace?: never;
+    };
     "/v1/workload": {
         parameters: {
             query?: never;
@@ -1624,6 +2412,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v2/scan/registry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add a registry, nested
+         * @description Needs `reg_scan`, to write, everywhere.
+         */
+        post: operations["registry_create_v2"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/scan/registry/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change a registry, nested
+         * @description Needs `reg_scan`, to write, everywhere.
+         */
+        patch: operations["registry_update_v2"];
+        trace?: never;
+    };
+    "/v2/scan/registry/{name}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try a registry out, nested
+         * @description Needs `reg_scan`, to write, everywhere.
+         */
+        post: operations["registry_test_v2"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v2/system/config": {
         parameters: {
             query?: never;
@@ -1752,6 +2600,22 @@ export interface components {
             domain_roles: string[];
             global_roles: string[];
         };
+        AssetScanReportData: {
+            cursor: components["schemas"]["ScanReportCursor"];
+            scan_data: components["schemas"]["AssetScanRow"][];
+        };
+        /** @description A vulnerability of a workload or a host, side by side with it. */
+        AssetScanRow: components["schemas"]["Vulnerability"] & {
+            host_name: string;
+            workload_domain: string;
+            workload_host_name: string;
+            workload_id: string;
+            workload_image: string;
+            workload_image_digest: string;
+            workload_image_id: string;
+            workload_image_repo_digests: string[];
+            workload_name: string;
+        };
         Audit: components["schemas"]["LogHeader"] & components["schemas"]["LogWorkload"] & {
             /** Format: int64 */
             aggregation_from: number;
@@ -1794,6 +2658,21 @@ export interface components {
             auth_order: string[];
             rancher_ep: string;
         };
+        /** @description Keys are never shown. */
+        AwsKey: {
+            id: string;
+            region: string;
+        };
+        AwsKeyConfig: {
+            /** @default null */
+            access_key_id: components["schemas"]["Secret"] | null;
+            /** @default null */
+            id: string | null;
+            /** @default null */
+            region: string | null;
+            /** @default null */
+            secret_access_key: components["schemas"]["Secret"] | null;
+        };
         /** @description Rampart: one thing a node can prevent, and how. */
         Capability: {
             /** @description `bpf-lsm`, `fanotify`, `kill-at-exec`, `cgroup-sock`, `cgroup-skb`, `kill` or empty. */
@@ -1807,6 +2686,7 @@ export interface components {
         };
         Choices: {
             application?: string[];
+            registry_type?: string[];
         };
         /** @description Debugging of a component. */
         ComponentConfig: {
@@ -2153,6 +3033,10 @@ export interface components {
         };
         FileProfilesData: {
             profiles: components["schemas"]["FileProfile"][];
+        };
+        GcrKeyConfig: {
+            /** @default null */
+            json_key: components["schemas"]["Secret"] | null;
         };
         Group: components["schemas"]["GroupBrief"] & {
             criteria: components["schemas"]["Criterion"][];
@@ -2635,6 +3519,11 @@ export interface components {
         PermissionOptionsData: {
             options: components["schemas"]["PermissionOptions"];
         };
+        PlacedPackage: {
+            fixed_version: string;
+            name: string;
+            package_version: string;
+        };
         PolicyRule: {
             /** @description `allow` or `deny`. */
             action: string;
@@ -2735,6 +3624,28 @@ export interface components {
         };
         PolicyRulesData: {
             rules: components["schemas"]["PolicyRule"][];
+        };
+        /** @description What the enforcer holds right now, asked of it. */
+        ProbeSummary: {
+            /** Format: int32 */
+            containers: number;
+            /** Format: int32 */
+            pids: number;
+            /** @description Rampart: the two are the same. */
+            policy_in_force: boolean;
+            /**
+             * Format: int64
+             * @description Rampart: newest revision of the controller.
+             */
+            policy_newest: number;
+            /**
+             * Format: int64
+             * @description Rampart: revision of the policy the enforcer has put in force.
+             */
+            policy_revision: number;
+        };
+        ProbeSummaryData: {
+            summary: components["schemas"]["ProbeSummary"];
         };
         /** @description One process of a workload. */
         Process: {
@@ -2884,6 +3795,240 @@ export interface components {
             registry_https_proxy: components["schemas"]["Proxy"];
             registry_https_proxy_status: boolean;
         };
+        RegistryAuthV2: {
+            /** @default null */
+            auth_token: components["schemas"]["Secret"] | null;
+            /** @default null */
+            auth_with_token: boolean | null;
+            /** @default null */
+            aws_key: components["schemas"]["AwsKeyConfig"] | null;
+            /** @default null */
+            gcr_key: components["schemas"]["GcrKeyConfig"] | null;
+            /** @default null */
+            password: components["schemas"]["Secret"] | null;
+            /** @default null */
+            username: string | null;
+        };
+        /** @description What is absent stays as it is. */
+        RegistryConfig: {
+            /** @default null */
+            auth_token: components["schemas"]["Secret"] | null;
+            /** @default null */
+            auth_with_token: boolean | null;
+            /** @default null */
+            aws_key: components["schemas"]["AwsKeyConfig"] | null;
+            /** @default null */
+            cfg_type: string | null;
+            /** @default null */
+            domains: string[] | null;
+            /**
+             * @description `repository:tag`, with `*`.
+             * @default null
+             */
+            filters: string[] | null;
+            /** @default null */
+            gcr_key: components["schemas"]["GcrKeyConfig"] | null;
+            /** @default null */
+            gitlab_external_url: string | null;
+            /** @default null */
+            gitlab_private_token: components["schemas"]["Secret"] | null;
+            /** @default null */
+            ibm_cloud_account: string | null;
+            /** @default null */
+            ibm_cloud_token_url: string | null;
+            /** @default null */
+            ignore_proxy: boolean | null;
+            /** @default null */
+            jfrog_aql: boolean | null;
+            /** @default null */
+            jfrog_mode: string | null;
+            /** @default  */
+            name: string;
+            /** @default null */
+            password: components["schemas"]["Secret"] | null;
+            /** @default null */
+            registry: string | null;
+            /** @default null */
+            registry_type: string | null;
+            /**
+             * Format: int32
+             * @default null
+             */
+            repo_limit: number | null;
+            /** @default null */
+            rescan_after_db_update: boolean | null;
+            /** @default null */
+            scan_layers: boolean | null;
+            /** @default null */
+            schedule: components["schemas"]["ScanSchedule"] | null;
+            /**
+             * Format: int32
+             * @default null
+             */
+            tag_limit: number | null;
+            /** @default null */
+            username: string | null;
+        };
+        RegistryConfigData: {
+            config: components["schemas"]["RegistryConfig"];
+        };
+        RegistryConfigDataV2: {
+            config: components["schemas"]["RegistryConfigV2"];
+        };
+        /** @description The same in parts. */
+        RegistryConfigV2: {
+            /** @default null */
+            auth: components["schemas"]["RegistryAuthV2"] | null;
+            /** @default null */
+            cfg_type: string | null;
+            /** @default null */
+            domains: string[] | null;
+            /** @default null */
+            filters: string[] | null;
+            /** @default null */
+            integrations: components["schemas"]["RegistryIntegrationsV2"] | null;
+            /** @default  */
+            name: string;
+            /** @default null */
+            registry: string | null;
+            /** @default null */
+            registry_type: string | null;
+            /** @default null */
+            scan: components["schemas"]["RegistryScanV2"] | null;
+        };
+        RegistryImageSummary: components["schemas"]["ScanBrief"] & {
+            author: string;
+            /** Format: int32 */
+            config_issues: number;
+            created_at: string;
+            digest: string;
+            domain: string;
+            envs: string[];
+            /** @description `repository:tag`. */
+            image: string;
+            /** @description Before the first scan, the digest. */
+            image_id: string;
+            labels: {
+                [key: string]: string;
+            };
+            layers: string[];
+            /**
+             * Format: int32
+             * @description Rampart: counts of the report.
+             */
+            packages: number;
+            repository: string;
+            run_as_root: boolean;
+            /** Format: int32 */
+            secrets: number;
+            /** Format: int64 */
+            size: number;
+            tag: string;
+        };
+        RegistryImagesData: {
+            images: components["schemas"]["RegistryImageSummary"][];
+        };
+        RegistryIntegrationsV2: {
+            /** @default null */
+            gitlab_external_url: string | null;
+            /** @default null */
+            gitlab_private_token: components["schemas"]["Secret"] | null;
+            /** @default null */
+            ibm_cloud_account: string | null;
+            /** @default null */
+            ibm_cloud_token_url: string | null;
+            /** @default null */
+            jfrog_aql: boolean | null;
+            /** @default null */
+            jfrog_mode: string | null;
+        };
+        RegistryScanV2: {
+            /** @default null */
+            ignore_proxy: boolean | null;
+            /**
+             * Format: int32
+             * @default null
+             */
+            repo_limit: number | null;
+            /** @default null */
+            rescan_after_db_update: boolean | null;
+            /** @default null */
+            scan_layers: boolean | null;
+            /** @default null */
+            schedule: components["schemas"]["ScanSchedule"] | null;
+            /**
+             * Format: int32
+             * @default null
+             */
+            tag_limit: number | null;
+        };
+        RegistrySummariesData: {
+            summarys: components["schemas"]["RegistrySummary"][];
+        };
+        /** @description A registry and how far its scan is. Passwords, tokens and keys are never shown. */
+        RegistrySummary: {
+            auth_with_token: boolean;
+            aws_key?: components["schemas"]["AwsKey"] | null;
+            cfg_type: string;
+            cvedb_create_time: string;
+            cvedb_version: string;
+            domains: string[];
+            error_detail: string;
+            error_message: string;
+            /** Format: int32 */
+            failed: number;
+            filters: string[];
+            gitlab_external_url: string;
+            /** @description Rampart: a password, token or key is kept. */
+            has_secret: boolean;
+            ibm_cloud_account: string;
+            ibm_cloud_token_url: string;
+            ignore_proxy: boolean;
+            /**
+             * Format: int32
+             * @description Rampart: images found, and when.
+             */
+            images: number;
+            jfrog_aql: boolean;
+            jfrog_mode: string;
+            listed_at: string;
+            name: string;
+            registry: string;
+            registry_type: string;
+            /** Format: int32 */
+            repo_limit: number;
+            rescan_after_db_update: boolean;
+            scan_layers: boolean;
+            /** Format: int32 */
+            scanned: number;
+            /** Format: int32 */
+            scanning: number;
+            schedule: components["schemas"]["ScanSchedule"];
+            /** Format: int32 */
+            scheduled: number;
+            started_at: string;
+            /** @description `idle` or `scanning`. */
+            status: string;
+            /** Format: int32 */
+            tag_limit: number;
+            username: string;
+        };
+        RegistrySummaryData: {
+            summary: components["schemas"]["RegistrySummary"];
+        };
+        /** @description The answer to a test: 206 while it runs, with an `X-Transaction-ID` to ask again with. */
+        RegistryTestData: {
+            /** @description Rampart: there is no more to come. */
+            done: boolean;
+            steps: components["schemas"]["RegistryTestStep"][];
+            /** @description Rampart: what the header says; may also be sent as `?transaction=`. */
+            transaction_id: string;
+        };
+        /** @description A step of trying a registry out. */
+        RegistryTestStep: {
+            step_content: string;
+            step_type: string;
+        };
         RestInfo: {
             /** Format: int32 */
             port: number;
@@ -2895,12 +4040,40 @@ export interface components {
             read: boolean;
             write: boolean;
         };
+        ScanAssetsData: {
+            images: components["schemas"]["ScannedAsset"][];
+            nodes: components["schemas"]["ScannedAsset"][];
+            platforms: components["schemas"]["ScannedAsset"][];
+            vulnerabilities: components["schemas"]["VulnerabilityAsset"][];
+            workloads: components["schemas"]["ScannedAsset"][];
+        };
         /** @description The last vulnerability scan of something; an empty status is "not scanned". */
         ScanBrief: {
+            /**
+             * Format: int32
+             * @description Rampart: left out of the counts: accepted by a profile, VEX or an ignore file.
+             */
+            accepted: number;
             base_os: string;
+            /** Format: int32 */
+            critical: number;
             cvedb_create_time: string;
             /** Format: int32 */
+            exploited: number;
+            /**
+             * Format: int32
+             * @description Rampart: of all that count, how many have a fix, are known to be exploited, are in use.
+             */
+            fixable: number;
+            /** Format: int32 */
             high: number;
+            /** Format: int32 */
+            in_use: number;
+            /**
+             * Format: int32
+             * @description Rampart.
+             */
+            low: number;
             /** Format: int32 */
             medium: number;
             result: string;
@@ -2910,12 +4083,472 @@ export interface components {
             scanner_version: string;
             status: string;
         };
+        ScanCacheData: {
+            /** Format: int64 */
+            cache_hits: number;
+            /** Format: int64 */
+            cache_misses: number;
+            cache_records: components["schemas"]["ScanCacheRecord"][];
+            /** Format: int64 */
+            record_total_size: number;
+        };
+        ScanCacheRecord: {
+            last_referred: string;
+            layer_id: string;
+            /** Format: int32 */
+            reference_count: number;
+            /** Format: int64 */
+            size: number;
+        };
+        ScanCacheStat: {
+            /** Format: int64 */
+            cache_hits: number;
+            /** Format: int64 */
+            cache_misses: number;
+            /** Format: int64 */
+            record_count: number;
+            /** Format: int64 */
+            record_total_size: number;
+        };
+        ScanConfig: {
+            /** @description Both of the others. */
+            auto_scan: boolean;
+            enable_auto_scan_host: boolean;
+            enable_auto_scan_workload: boolean;
+        };
+        ScanConfigData: {
+            config: components["schemas"]["ScanConfig"];
+        };
+        /** @description Rampart: a weakness of the image's configuration. */
+        ScanConfigIssue: {
+            detail: string;
+            id: string;
+            remediation: string;
+            severity: string;
+            title: string;
+        };
+        /** @description What is absent stays. */
+        ScanConfigPatch: {
+            /** @default null */
+            auto_scan: boolean | null;
+            /** @default null */
+            enable_auto_scan_host: boolean | null;
+            /** @default null */
+            enable_auto_scan_workload: boolean | null;
+        };
+        ScanConfigPatchData: {
+            config: components["schemas"]["ScanConfigPatch"];
+        };
+        /** @description An image that runs. */
+        ScanImageSummary: components["schemas"]["ScanBrief"] & {
+            author: string;
+            created_at: string;
+            id: string;
+            image: string;
+            image_id: string;
+        };
+        ScanImagesData: {
+            images: components["schemas"]["ScanImageSummary"][];
+        };
+        /** @description A layer with what it brought. */
+        ScanLayer: {
+            /** @description The build command. */
+            cmds: string;
+            digest: string;
+            /**
+             * Format: int32
+             * @description Rampart: packages it brought.
+             */
+            packages: number;
+            secrets: components["schemas"]["ScanSecret"][];
+            /** Format: int64 */
+            size: number;
+            vulnerabilities: components["schemas"]["Vulnerability"][];
+        };
+        ScanLayersReport: {
+            layers: components["schemas"]["ScanLayer"][];
+        };
+        ScanLayersReportData: {
+            report: components["schemas"]["ScanLayersReport"];
+        };
+        /** @description Where a pipeline's scan comes from. */
+        ScanMeta: {
+            /** @default  */
+            function: string;
+            /** @default  */
+            job: string;
+            /** @default  */
+            region: string;
+            /** @default  */
+            source: string;
+            /** @default  */
+            user: string;
+            /** @default  */
+            workspace: string;
+        };
+        /** @description A package. */
+        ScanModule: {
+            cpes: string[];
+            cves: components["schemas"]["ScanModuleCve"][];
+            file: string;
+            in_use: boolean;
+            /** Format: int32 */
+            layer?: number | null;
+            licenses: string[];
+            name: string;
+            source: string;
+            /** @description Rampart: `deb`, `npm`, …. */
+            type: string;
+            version: string;
+        };
+        ScanModuleCve: {
+            name: string;
+            status: string;
+        };
+        ScanPlatformSummary: components["schemas"]["ScanBrief"] & {
+            id: string;
+            kube_version: string;
+            openshift_version: string;
+            platform: string;
+        };
+        ScanPlatformsData: {
+            platforms: components["schemas"]["ScanPlatformSummary"][];
+        };
+        /** @description Rampart: something that could not be read. */
+        ScanProblem: {
+            path: string;
+            reason: string;
+        };
+        /** @description A scan of an image asked for by name. */
+        ScanRepoReport: {
+            author: string;
+            base_os: string;
+            checks: Record<string, never>[];
+            cmds: string[];
+            /** @description Rampart. */
+            config_issues: components["schemas"]["ScanConfigIssue"][];
+            created_at: string;
+            cvedb_create_time: string;
+            cvedb_version: string;
+            digest: string;
+            envs: string[];
+            image_id: string;
+            labels: {
+                [key: string]: string;
+            };
+            layers: components["schemas"]["ScanLayer"][];
+            modules: components["schemas"]["ScanModule"][];
+            problems: components["schemas"]["ScanProblem"][];
+            registry: string;
+            repository: string;
+            secrets: components["schemas"]["ScanSecret"][];
+            setid_perms: components["schemas"]["ScanSetIdPerm"][];
+            /** Format: int64 */
+            size: number;
+            tag: string;
+            verdict: string;
+            vulnerabilities: components["schemas"]["Vulnerability"][];
+        };
+        ScanRepoReportData: {
+            report: components["schemas"]["ScanRepoReport"];
+        };
+        ScanRepoRequest: {
+            /** @default  */
+            base_image: string;
+            /** @default false */
+            ignore_proxy: boolean;
+            /**
+             * @default {
+             *       "source": "",
+             *       "user": "",
+             *       "job": "",
+             *       "workspace": "",
+             *       "function": "",
+             *       "region": ""
+             *     }
+             */
+            metadata: components["schemas"]["ScanMeta"];
+            /** @default  */
+            password: components["schemas"]["Secret"];
+            /** @default  */
+            registry: string;
+            /** @default  */
+            repository: string;
+            /** @default false */
+            scan_layers: boolean;
+            /** @default  */
+            tag: string;
+            /** @default  */
+            username: string;
+        };
+        ScanRepoRequestData: {
+            request: components["schemas"]["ScanRepoRequest"];
+        };
+        /** @description A scan of anything. */
+        ScanReport: {
+            base_os: string;
+            /** @description NeuVector's image checks; ours are in `config_issues`. */
+            checks: Record<string, never>[];
+            cmds: string[];
+            /** @description Rampart. */
+            config_issues: components["schemas"]["ScanConfigIssue"][];
+            cvedb_create_time: string;
+            cvedb_version: string;
+            digest: string;
+            /** @description Rampart: the distribution gets no security updates any more, since `YYYY-MM-DD`. */
+            end_of_life: string;
+            envs: string[];
+            image_id: string;
+            labels: {
+                [key: string]: string;
+            };
+            modules: components["schemas"]["ScanModule"][];
+            /** @description Rampart: what was scanned. */
+            name: string;
+            problems: components["schemas"]["ScanProblem"][];
+            scanned_at: string;
+            secrets: components["schemas"]["ScanSecret"][];
+            setid_perms: components["schemas"]["ScanSetIdPerm"][];
+            signature_data: components["schemas"]["ScanSignatureData"];
+            vulnerabilities: components["schemas"]["Vulnerability"][];
+        };
+        /** @description Where a page of `scan_report` ended. */
+        ScanReportCursor: {
+            /** @default  */
+            cve_name: string;
+            /** @default  */
+            cve_package: string;
+            /** @default  */
+            domain: string;
+            /** @default  */
+            host_name: string;
+            /** @default  */
+            name: string;
+        };
+        ScanReportData: {
+            report: components["schemas"]["ScanReport"];
+        };
+        ScanReportFilter: {
+            /** @default  */
+            name: string;
+            /** @default  */
+            op: string;
+            /** @default [] */
+            value: string[];
+        };
+        /** @description Body of `POST /v1/scan/workloads/scan_report` and of the hosts'. */
+        ScanReportQuery: {
+            /**
+             * @default {
+             *       "name": "",
+             *       "host_name": "",
+             *       "domain": "",
+             *       "cve_name": "",
+             *       "cve_package": ""
+             *     }
+             */
+            cursor: components["schemas"]["ScanReportCursor"];
+            /** @default [] */
+            filters: components["schemas"]["ScanReportFilter"][];
+            /**
+             * Format: int32
+             * @description Rows of a page; 0 is 5000.
+             * @default 0
+             */
+            max_cve_records: number;
+            /** @default false */
+            show_accepted: boolean;
+            /** @default  */
+            view_pod: string;
+            /** @default null */
+            vul_score_filter: components["schemas"]["ScanScoreFilter"] | null;
+        };
+        /** @description Body of `POST /v1/scan/result/repository`: a report a scanner made elsewhere. */
+        ScanResultSubmission: {
+            /** @default  */
+            author: string;
+            /** @default  */
+            base_os: string;
+            /** @default  */
+            created_at: string;
+            /** @default  */
+            cvedb_create_time: string;
+            /** @default  */
+            cvedb_version: string;
+            /** @default  */
+            digest: string;
+            /** @default [] */
+            envs: string[];
+            /** @default  */
+            image_id: string;
+            /** @default {} */
+            labels: {
+                [key: string]: string;
+            };
+            /** @default [] */
+            modules: components["schemas"]["SubmittedModule"][];
+            /** @default  */
+            registry: string;
+            /** @default  */
+            repository: string;
+            /**
+             * Format: int64
+             * @default 0
+             */
+            size: number;
+            /** @default  */
+            tag: string;
+            /** @default [] */
+            vulnerabilities: components["schemas"]["SubmittedVulnerability"][];
+        };
+        ScanResultSubmissionData: {
+            result: components["schemas"]["ScanResultSubmission"];
+        };
+        ScanSchedule: {
+            /**
+             * Format: int32
+             * @description Seconds.
+             * @default 0
+             */
+            interval: number;
+            /**
+             * @description `manual`, `auto` or `periodical`.
+             * @default
+             */
+            schedule: string;
+        };
+        ScanScoreFilter: {
+            /**
+             * Format: float
+             * @default 0
+             */
+            score_bottom: number;
+            /**
+             * Format: float
+             * @default 0
+             */
+            score_top: number;
+            /**
+             * @description `v2` or `v3`.
+             * @default
+             */
+            score_version: string;
+        };
+        ScanSecret: {
+            /** @description Rampart: a later layer deletes it; the image still carries it. */
+            deleted_later: boolean;
+            /** @description The line with the secret masked. */
+            evidence: string;
+            /** Format: int32 */
+            layer?: number | null;
+            /** Format: int32 */
+            line: number;
+            path: string;
+            /** @description Rampart. */
+            severity: string;
+            suggestion: string;
+            type: string;
+        };
+        ScanSetIdPerm: {
+            evidence: string;
+            path: string;
+            /** @description `setuid`, `setgid` or both. */
+            type: string;
+        };
+        ScanSignatureData: {
+            verification_timestamp: string;
+            verifiers: string[];
+        };
+        ScanStatus: {
+            /**
+             * Format: int32
+             * @description Rampart: hours since the newest database was built; 0 without one.
+             */
+            cvedb_age_hours: number;
+            cvedb_create_time: string;
+            /** @description Rampart: why a scanner has no database, if one has none. */
+            cvedb_error: string;
+            /** @description Rampart: the newest database is older than two days, or there is none. */
+            cvedb_stale: boolean;
+            cvedb_version: string;
+            /** Format: int32 */
+            desired_scanners: number;
+            /** Format: int32 */
+            failed: number;
+            /** Format: int32 */
+            scanned: number;
+            /**
+             * Format: int32
+             * @description Rampart: scanners there are, and that there should be for what is queued.
+             */
+            scanners: number;
+            /** Format: int32 */
+            scanning: number;
+            /** Format: int32 */
+            scheduled: number;
+        };
+        ScanStatusData: {
+            status: components["schemas"]["ScanStatus"];
+        };
+        /** @description One row of a scanned asset. */
+        ScannedAsset: {
+            /** Format: int32 */
+            critical: number;
+            display_name: string;
+            domain: string;
+            /** Format: int32 */
+            high: number;
+            id: string;
+            /** Format: int32 */
+            medium: number;
+            policy_mode: string;
+        };
+        ScannedImagesData: {
+            images: components["schemas"]["ScannedAsset"][];
+        };
+        Scanner: {
+            /** Format: int32 */
+            capacity: number;
+            cvedb_create_time: string;
+            cvedb_error: string;
+            cvedb_version: string;
+            /** Format: int64 */
+            failed: number;
+            /** @description Rampart: the node whose containers it reads; empty if none. */
+            host_id: string;
+            id: string;
+            /** Format: int64 */
+            joined_timestamp: number;
+            last_seen_at: string;
+            /** @description Rampart. */
+            name: string;
+            /** Format: int32 */
+            port: number;
+            /** Format: int64 */
+            scanned_containers: number;
+            /** Format: int64 */
+            scanned_hosts: number;
+            /** Format: int64 */
+            scanned_images: number;
+            /** Format: int64 */
+            scanned_serverless: number;
+            server: string;
+            version: string;
+        };
         ScannerAutoscale: {
             /** Format: int32 */
             max_pods: number;
             /** Format: int32 */
             min_pods: number;
             strategy: string;
+        };
+        /**
+         * @description What the scanner link carries. It is between controller and scanner of one version, and not for
+         *     other clients.
+         */
+        ScannerMessage: Record<string, never>;
+        ScannersData: {
+            scanners: components["schemas"]["Scanner"][];
         };
         /**
          * Format: password
@@ -3080,6 +4713,53 @@ export interface components {
             id: string;
             read_at: string;
             stats: components["schemas"]["Stats"];
+        };
+        SubmittedModule: {
+            /** @default  */
+            file: string;
+            /** @default  */
+            name: string;
+            /** @default  */
+            source: string;
+            /** @default  */
+            version: string;
+        };
+        SubmittedVulnerability: {
+            /** @default  */
+            description: string;
+            /** @default  */
+            file_name: string;
+            /** @default  */
+            fixed_version: string;
+            /** @default  */
+            link: string;
+            /** @default  */
+            name: string;
+            /** @default  */
+            package_name: string;
+            /** @default  */
+            package_version: string;
+            /**
+             * Format: int64
+             * @default 0
+             */
+            published_timestamp: number;
+            /**
+             * Format: float
+             * @default 0
+             */
+            score: number;
+            /**
+             * Format: float
+             * @default 0
+             */
+            score_v3: number;
+            /** @default  */
+            severity: string;
+            /** @default  */
+            vectors: string;
+            /** @default  */
+            vectors_v3: string;
         };
         Syslog: {
             output_event_to_logs: boolean;
@@ -3536,6 +5216,276 @@ export interface components {
         };
         ViolationsData: components["schemas"]["LogMore"] & {
             violations: components["schemas"]["Violation"][];
+        };
+        VulnerabilitiesData: {
+            vulnerabilities: components["schemas"]["VulnerabilityAsset"][];
+        };
+        /** @description One vulnerability in one package. */
+        Vulnerability: {
+            /** @description Rampart: why it does not count, and who says so. */
+            accepted_by: string;
+            accepted_reason: string;
+            cpes: string[];
+            cves: string[];
+            description: string;
+            /**
+             * Format: double
+             * @description Rampart: chance of exploitation within 30 days, 0 to 1.
+             */
+            epss: number;
+            /** @description Rampart: known to be exploited, since `YYYY-MM-DD`; empty if not. */
+            exploited_since: string;
+            feed_rating: string;
+            file_name: string;
+            fixed_version: string;
+            in_base_image: boolean;
+            /** @description Rampart: a file of the package was executed or mapped by the container that was scanned. */
+            in_use: boolean;
+            /** Format: int64 */
+            last_modified_timestamp: number;
+            /**
+             * Format: int32
+             * @description Rampart: place in `layers` of the layer that brought the package; absent if not known.
+             */
+            layer?: number | null;
+            link: string;
+            name: string;
+            package_name: string;
+            /** @description Rampart: `deb`, `npm`, …. */
+            package_type: string;
+            package_version: string;
+            /** Format: int64 */
+            published_timestamp: number;
+            /** @description Rampart: used in ransomware. */
+            ransomware: boolean;
+            /** Format: float */
+            score: number;
+            /** Format: float */
+            score_v3: number;
+            /** @description `Critical`, `High`, `Medium`, `Low`, `Negligible` or `Unknown`. */
+            severity: string;
+            /** @description Rampart: whose severity it is. */
+            severity_source: string;
+            /** @description Rampart: `fixed`, `affected`, `will_not_fix`, …. */
+            status: string;
+            /** @description `accepted` where a profile, VEX or an ignore file says it does not count. */
+            tags: string[];
+            vectors: string;
+            vectors_v3: string;
+        };
+        /** @description A vulnerability with the ids of what it is in. */
+        VulnerabilityAsset: {
+            /** @description Rampart: accepted wherever it is. */
+            accepted: boolean;
+            description: string;
+            /** Format: double */
+            epss: number;
+            exploited: boolean;
+            /** @description Rampart. */
+            fixable: boolean;
+            /** Format: int32 */
+            image_count: number;
+            images: string[];
+            in_use: boolean;
+            /** Format: int64 */
+            last_modified_timestamp: number;
+            link: string;
+            name: string;
+            /** Format: int32 */
+            node_count: number;
+            nodes: string[];
+            package_name: string;
+            packages: {
+                [key: string]: components["schemas"]["VulnerabilityPackage"][];
+            };
+            platforms: string[];
+            /** Format: int64 */
+            published_timestamp: number;
+            /** Format: float */
+            score: number;
+            /** Format: float */
+            score_v3: number;
+            severity: string;
+            vectors: string;
+            vectors_v3: string;
+            /**
+             * Format: int32
+             * @description Rampart: sizes of the lists above.
+             */
+            workload_count: number;
+            workloads: string[];
+        };
+        /** @description Rampart: one vulnerability with what the feeds say and every place it is in. */
+        VulnerabilityDetail: components["schemas"]["VulnerabilityAsset"] & {
+            aliases: string[];
+            cwes: string[];
+            places: components["schemas"]["VulnerabilityPlace"][];
+            references: string[];
+            title: string;
+        };
+        VulnerabilityDetailData: {
+            vulnerability: components["schemas"]["VulnerabilityDetail"];
+        };
+        VulnerabilityPackage: {
+            fixed_version: string;
+            package_version: string;
+        };
+        VulnerabilityPageData: {
+            /** Format: int32 */
+            qf_matched_records: number;
+            status: string;
+            vulnerabilities: components["schemas"]["VulnerabilityAsset"][];
+        };
+        /** @description Something a vulnerability is in. */
+        VulnerabilityPlace: {
+            accepted: boolean;
+            display_name: string;
+            domain: string;
+            id: string;
+            in_use: boolean;
+            /** @description `workload`, `node`, `image` or `platform`. */
+            kind: string;
+            packages: components["schemas"]["PlacedPackage"][];
+            policy_mode: string;
+        };
+        VulnerabilityProfile: {
+            cfg_type: string;
+            entries: components["schemas"]["VulnerabilityProfileEntry"][];
+            name: string;
+        };
+        /** @description The entries become these; absent, nothing changes. */
+        VulnerabilityProfileConfig: {
+            /** @default null */
+            entries: components["schemas"]["VulnerabilityProfileEntry"][] | null;
+            /** @default  */
+            name: string;
+        };
+        VulnerabilityProfileConfigData: {
+            config: components["schemas"]["VulnerabilityProfileConfig"];
+        };
+        VulnerabilityProfileData: {
+            profile: components["schemas"]["VulnerabilityProfile"];
+        };
+        VulnerabilityProfileEntry: {
+            /** @default  */
+            comment: string;
+            /**
+             * @description Rampart.
+             * @default
+             */
+            created_at: string;
+            /** @default  */
+            created_by: string;
+            /**
+             * Format: int32
+             * @description For the two special names: published at most so many days ago.
+             * @default 0
+             */
+            days: number;
+            /** @default [] */
+            domains: string[];
+            /**
+             * @description Rampart: whether that time is past.
+             * @default false
+             */
+            expired: boolean;
+            /**
+             * @description Rampart: it counts again from then on, RFC 3339; empty is never.
+             * @default
+             */
+            expires_at: string;
+            /**
+             * Format: int32
+             * @default 0
+             */
+            id: number;
+            /** @default [] */
+            images: string[];
+            /**
+             * @description A CVE, `_RecentVuln` or `_RecentVulnWithoutFix`.
+             * @default
+             */
+            name: string;
+        };
+        VulnerabilityProfileEntryData: {
+            config: components["schemas"]["VulnerabilityProfileEntry"];
+        };
+        VulnerabilityProfilesData: {
+            profiles: components["schemas"]["VulnerabilityProfile"][];
+        };
+        /** @description Body of `POST /v1/vulasset`. Empty fields do not filter. */
+        VulnerabilityQuery: {
+            /** @default  */
+            containerName: string;
+            /** @default  */
+            imageName: string;
+            /**
+             * @description `equals` or `contains`.
+             * @default
+             */
+            matchTypeNs: string;
+            /** @default  */
+            nodeName: string;
+            /**
+             * @description `name`, `score`, `score_v3` or `published_timestamp`.
+             * @default
+             */
+            orderByColumn: string;
+            /**
+             * @description `asc` or `desc`.
+             * @default
+             */
+            orderByDirection: string;
+            /**
+             * @description `all`, `withFix` or `withoutFix`.
+             * @default
+             */
+            packageType: string;
+            /**
+             * Format: int64
+             * @default 0
+             */
+            publishedTime: number;
+            /**
+             * @description `all`, `before` or `after` the time that follows, seconds since the epoch.
+             * @default
+             */
+            publishedType: string;
+            /** @default  */
+            quickFilter: string;
+            /**
+             * @description `v2` or `v3`, for the score ranges.
+             * @default
+             */
+            scoreType: string;
+            /** @default [] */
+            scoreV2: number[];
+            /** @default [] */
+            scoreV3: number[];
+            /** @default [] */
+            selectedDomains: string[];
+            /** @default  */
+            serviceName: string;
+            /**
+             * @description `all`, `critical`, `high`, `medium` or `low`.
+             * @default
+             */
+            severityType: string;
+            /**
+             * @description `all`, `containers`, `infrastructure` or `registry`.
+             * @default
+             */
+            viewType: string;
+        };
+        /** @description What a query matched. Pages of it are had from `GET /v1/vulasset?token=…&start=…&row=…`. */
+        VulnerabilityQueryResult: {
+            query_token: string;
+            /** @description `completed`. */
+            status: string;
+            /** Format: int32 */
+            total_matched_records: number;
+            /** Format: int32 */
+            total_records: number;
         };
         Workload: components["schemas"]["WorkloadBrief"] & {
             applications: string[];
@@ -4547,6 +6497,37 @@ export interface operations {
             };
         };
     };
+    node_probe_summary: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProbeSummaryData"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     node_enforcer_stats: {
         parameters: {
             query?: never;
@@ -5079,6 +7060,35 @@ export interface operations {
         };
     };
     misc_applications: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListData"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    misc_registry_types: {
         parameters: {
             query?: never;
             header?: never;
@@ -5967,6 +7977,1302 @@ export interface operations {
             };
         };
     };
+    vulnerability_assets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScanAssetsData"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    vulnerability_asset_images: {
+        parameters: {
+            query?: {
+                /** @description Rows to skip; negative pages backward from the end. */
+                start?: number;
+                /** @description Rows of the page; 0 is all. */
+                limit?: number;
+                /** @description Less of each row, where there is less. */
+                brief?: boolean;
+                /** @description A filter, for any field: `value` or `op,value`, op being eq, neq, in, notin, gt, gte, lt, lte or prefix. */
+                f_name?: string;
+                /** @description A sort, for any field: `asc` or `desc`. */
+                s_name?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScannedImagesData"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    scan_cache_data: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScanCacheData"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    scan_cache_stat: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScanCacheStat"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    scan_show_config: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScanConfigData"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    scan_update_config: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScanConfigPatchData"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Empty"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    scan_host_report: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScanReportData"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    scan_scan_host: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Empty"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    scan_hosts_report: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScanReportQuery"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AssetScanReportData"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    scan_images: {
+        parameters: {
+            query?: {
+                /** @description Rows to skip; negative pages backward from the end. */
+                start?: number;
+                /** @description Rows of the page; 0 is all. */
+                limit?: number;
+                /** @description Less of each row, where there is less. */
+                brief?: boolean;
+                /** @description A filter, for any field: `value` or `op,value`, op being eq, neq, in, notin, gt, gte, lt, lte or prefix. */
+                f_name?: string;
+                /** @description A sort, for any field: `asc` or `desc`. */
+                s_name?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScanImagesData"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    scan_image_report: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScanReportData"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    scan_platforms: {
+        parameters: {
+            query?: {
+                /** @description Rows to skip; negative pages backward from the end. */
+                start?: number;
+                /** @description Rows of the page; 0 is all. */
+                limit?: number;
+                /** @description Less of each row, where there is less. */
+                brief?: boolean;
+                /** @description A filter, for any field: `value` or `op,value`, op being eq, neq, in, notin, gt, gte, lt, lte or prefix. */
+                f_name?: string;
+                /** @description A sort, for any field: `asc` or `desc`. */
+                s_name?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScanPlatformsData"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    scan_platform_report: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScanReportData"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    scan_scan_platform: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Empty"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    registry_list: {
+        parameters: {
+            query?: {
+                /** @description Rows to skip; negative pages backward from the end. */
+                start?: number;
+                /** @description Rows of the page; 0 is all. */
+                limit?: number;
+                /** @description Less of each row, where there is less. */
+                brief?: boolean;
+                /** @description A filter, for any field: `value` or `op,value`, op being eq, neq, in, notin, gt, gte, lt, lte or prefix. */
+                f_name?: string;
+                /** @description A sort, for any field: `asc` or `desc`. */
+                s_name?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegistrySummariesData"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    registry_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RegistryConfigData"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Empty"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    registry_show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegistrySummaryData"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    registry_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Empty"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    registry_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RegistryConfigData"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Empty"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    registry_image_report: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScanReportData"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    registry_images: {
+        parameters: {
+            query?: {
+                /** @description Rows to skip; negative pages backward from the end. */
+                start?: number;
+                /** @description Rows of the page; 0 is all. */
+                limit?: number;
+                /** @description Less of each row, where there is less. */
+                brief?: boolean;
+                /** @description A filter, for any field: `value` or `op,value`, op being eq, neq, in, notin, gt, gte, lt, lte or prefix. */
+                f_name?: string;
+                /** @description A sort, for any field: `asc` or `desc`. */
+                s_name?: string;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegistryImagesData"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    registry_layers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScanLayersReportData"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    registry_scan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Empty"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    registry_stop: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Empty"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    registry_test: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RegistryConfigData"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegistryTestData"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    registry_cancel_test: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Empty"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    scan_repository: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScanRepoRequestData"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScanRepoReportData"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    scan_submit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScanResultSubmissionData"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Empty"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    scan_scanners: {
+        parameters: {
+            query?: {
+                /** @description Rows to skip; negative pages backward from the end. */
+                start?: number;
+                /** @description Rows of the page; 0 is all. */
+                limit?: number;
+                /** @description Less of each row, where there is less. */
+                brief?: boolean;
+                /** @description A filter, for any field: `value` or `op,value`, op being eq, neq, in, notin, gt, gte, lt, lte or prefix. */
+                f_name?: string;
+                /** @description A sort, for any field: `asc` or `desc`. */
+                s_name?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScannersData"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    scan_status: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScanStatusData"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    vulnerability_list: {
+        parameters: {
+            query?: {
+                /** @description Rows to skip; negative pages backward from the end. */
+                start?: number;
+                /** @description Rows of the page; 0 is all. */
+                limit?: number;
+                /** @description Less of each row, where there is less. */
+                brief?: boolean;
+                /** @description A filter, for any field: `value` or `op,value`, op being eq, neq, in, notin, gt, gte, lt, lte or prefix. */
+                f_name?: string;
+                /** @description A sort, for any field: `asc` or `desc`. */
+                s_name?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VulnerabilitiesData"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    vulnerability_show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VulnerabilityDetailData"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    scanner_take: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScannerMessage"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScannerMessage"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    scanner_renew: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                lease: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Empty"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    scanner_give_up: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                lease: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScannerMessage"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Empty"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    scanner_finish: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                lease: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScannerMessage"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Empty"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    scan_workload_report: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScanReportData"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    scan_scan_workload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Empty"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    scan_workloads_report: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScanReportQuery"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AssetScanReportData"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     api_key_me: {
         parameters: {
             query?: never;
@@ -6820,6 +10126,277 @@ export interface operations {
             };
         };
     };
+    vulnerability_query_page: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VulnerabilityPageData"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    vulnerability_query: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VulnerabilityQuery"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VulnerabilityQueryResult"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    vulnerability_profiles: {
+        parameters: {
+            query?: {
+                /** @description Rows to skip; negative pages backward from the end. */
+                start?: number;
+                /** @description Rows of the page; 0 is all. */
+                limit?: number;
+                /** @description Less of each row, where there is less. */
+                brief?: boolean;
+                /** @description A filter, for any field: `value` or `op,value`, op being eq, neq, in, notin, gt, gte, lt, lte or prefix. */
+                f_name?: string;
+                /** @description A sort, for any field: `asc` or `desc`. */
+                s_name?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VulnerabilityProfilesData"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    vulnerability_show_profile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VulnerabilityProfileData"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    vulnerability_update_profile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VulnerabilityProfileConfigData"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Empty"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    vulnerability_add_entry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VulnerabilityProfileEntryData"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Empty"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    vulnerability_delete_entry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Empty"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    vulnerability_update_entry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VulnerabilityProfileEntryData"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Empty"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     workload_list: {
         parameters: {
             query?: {
@@ -7099,6 +10676,109 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["StatsData"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    registry_create_v2: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RegistryConfigDataV2"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Empty"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    registry_update_v2: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RegistryConfigDataV2"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Empty"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    registry_test_v2: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RegistryConfigDataV2"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegistryTestData"];
                 };
             };
             /** @description Not done; the body says why */

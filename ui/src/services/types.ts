@@ -10,7 +10,7 @@ type Wire<T, Always extends keyof T> = Pick<T, Always> & { [K in Exclude<keyof T
 
 export type Mode = 'Discover' | 'Monitor' | 'Protect';
 export type Verdict = 'allow' | 'learn' | 'violate' | 'deny';
-export type ChangeKind = 'workload' | 'group' | 'policy' | 'conversation' | 'log' | 'node' | 'system';
+export type ChangeKind = 'workload' | 'group' | 'policy' | 'conversation' | 'log' | 'node' | 'scan' | 'system';
 
 export type User = Wire<Schemas['User'], 'fullname' | 'username' | 'role'>;
 export type LoginAnswer = { token?: User | null; need_to_reset_password?: boolean };
@@ -50,3 +50,22 @@ export type LogRecord = Wire<AnyLog, 'name' | 'level' | 'reported_timestamp'>;
 
 /** A record with the kind it came as. */
 export type Entry = LogRecord & { kind: LogKind };
+
+export type ScanBrief = Partial<Schemas['ScanBrief']>;
+export type ScanStatus = Partial<Schemas['ScanStatus']>;
+export type Scanner = Wire<Schemas['Scanner'], 'id'>;
+export type RegistrySummary = Wire<Schemas['RegistrySummary'], 'name' | 'registry' | 'registry_type'>;
+export type ImageSummary = Wire<Schemas['RegistryImageSummary'], 'repository' | 'tag' | 'image_id' | 'digest'>;
+export type Finding = Wire<Schemas['Vulnerability'], 'name' | 'severity' | 'package_name'>;
+export type Module = Wire<Schemas['ScanModule'], 'name' | 'version'>;
+export type LeakedSecret = Wire<Schemas['ScanSecret'], 'type' | 'path'>;
+export type ConfigIssue = Wire<Schemas['ScanConfigIssue'], 'id' | 'title'>;
+export type SetIdFile = Wire<Schemas['ScanSetIdPerm'], 'path' | 'type'>;
+type Report = Omit<Schemas['ScanReport'], 'vulnerabilities' | 'modules' | 'secrets' | 'config_issues' | 'setid_perms'>;
+export type ScanReport = Partial<Report> & { vulnerabilities?: Finding[]; modules?: Module[]; secrets?: LeakedSecret[]; config_issues?: ConfigIssue[]; setid_perms?: SetIdFile[] };
+export type ScanLayer = Wire<Omit<Schemas['ScanLayer'], 'vulnerabilities' | 'secrets'>, 'digest'> & { vulnerabilities?: Finding[]; secrets?: LeakedSecret[] };
+export type VulnerabilityAsset = Wire<Schemas['VulnerabilityAsset'], 'name' | 'severity'>;
+export type Place = Wire<Schemas['VulnerabilityPlace'], 'id' | 'kind' | 'display_name'>;
+export type VulnerabilityDetail = VulnerabilityAsset & { title?: string; references?: string[]; aliases?: string[]; cwes?: string[]; places?: Place[] };
+export type AcceptedEntry = Wire<Schemas['VulnerabilityProfileEntry'], 'id' | 'name'>;
+export type TestStep = Wire<Schemas['RegistryTestStep'], 'step_type' | 'step_content'>;

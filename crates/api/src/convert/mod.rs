@@ -6,6 +6,8 @@ mod names;
 mod node;
 mod policy;
 mod profile;
+mod registry;
+mod scan;
 mod time;
 
 pub use log::{audit, event, incident, threat, violation, workload_header};
@@ -13,7 +15,12 @@ pub use names::{baseline, baseline_of, cfg_type, criteria_of, criterion, mode_of
 pub use node::{addresses, process, protection};
 pub use policy::{ports, ports_of, rule, rule_of};
 pub use profile::{file_filter, file_rule_of, process_entry, process_rule_of};
-pub use time::rfc3339;
+pub use registry::{apply_registry, registry_kind_of, registry_of, registry_summary};
+pub use scan::{
+    base_os, database_time, database_version, layers, probability, report, repository_report,
+    score, severity, submitted, vulnerability,
+};
+pub use time::{rfc3339, secs_of};
 
 /// A value a client sent that means nothing here.
 #[derive(thiserror::Error, Clone, Debug, PartialEq, Eq)]

@@ -13,6 +13,17 @@ pub fn rfc3339(at: Timestamp) -> String {
     }
 }
 
+/// Seconds since the epoch of an RFC 3339 time or a date; 0 if it is neither.
+pub fn secs_of(text: &str) -> i64 {
+    if let Ok(at) = text.parse::<jiff::Timestamp>() {
+        return at.as_second();
+    }
+    let midnight = format!("{}T00:00:00Z", text.get(..10).unwrap_or_default());
+    midnight
+        .parse::<jiff::Timestamp>()
+        .map_or(0, |at| at.as_second())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -27,6 +38,20 @@ mod tests {
             (i64::MIN, ""),
         ] {
             assert_eq!(rfc3339(Timestamp(ms)), text, "{ms}");
+        }
+    }
+
+    #[test]
+    fn seconds_of_times_and_dates() {
+        for (text, secs) in [
+            ("2023-11-14T22:13:20Z", 1_700_000_000),
+            ("2023-11-14T22:13:20.5Z", 1_700_000_000),
+            ("2023-11-14", 1_699_920_000),
+            ("2023-11-14 22:13", 1_699_920_000),
+            ("", 0),
+            ("soon", 0),
+        ] {
+            assert_eq!(secs_of(text), secs, "{text}");
         }
     }
 }

@@ -8,6 +8,8 @@ use utoipa::ToSchema;
 pub struct Choices {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub application: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub registry_type: Vec<String>,
 }
 
 envelope! { ListData { list: Choices } }

@@ -22,12 +22,15 @@ pub mod node;
 pub mod password;
 pub mod policy;
 pub mod process;
+pub mod registry;
 pub mod role;
+pub mod scan;
 pub mod service;
 pub mod session;
 pub mod stats;
 pub mod system;
 pub mod user;
+pub mod vulnerability;
 pub mod workload;
 
 /// Declares `{"<key>": …}` around a value, as every answer and most bodies have.

@@ -24,8 +24,17 @@ pub struct WorkloadPort {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ScanBrief {
     pub status: String,
+    pub critical: u32,
     pub high: u32,
     pub medium: u32,
+    /// Rampart.
+    pub low: u32,
+    /// Rampart: of all that count, how many have a fix, are known to be exploited, are in use.
+    pub fixable: u32,
+    pub exploited: u32,
+    pub in_use: u32,
+    /// Rampart: left out of the counts: accepted by a profile, VEX or an ignore file.
+    pub accepted: u32,
     pub result: String,
     pub scanned_timestamp: i64,
     pub scanned_at: String,

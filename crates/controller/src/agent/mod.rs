@@ -11,6 +11,8 @@ mod learning;
 mod record;
 mod traffic;
 
+pub(crate) use record::uid;
+
 use crate::{
     App, AppError,
     app::{activity, key, name},

@@ -8,7 +8,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// A uid the event log takes: itself if it fits, else one made from it. The same text gives the
 /// same uid.
-pub(super) fn uid(text: &str) -> String {
+pub(crate) fn uid(text: &str) -> String {
     if (1..=MAX_UID_BYTES).contains(&text.len()) {
         return text.to_owned();
     }

@@ -29,6 +29,11 @@ pub(crate) mod name {
     pub(crate) const GROUP_MODE: &str = "Group.Mode.Changed";
     /// Not among NeuVector's.
     pub(crate) const GROUP_PROFILE_FULL: &str = "Group.Profile.Full";
+    pub(crate) const SCANNER_JOIN: &str = "Scanner.Join";
+    pub(crate) const SCANNER_UPDATE: &str = "Scanner.Update";
+    pub(crate) const SCANNER_LEAVE: &str = "Scanner.Leave";
+    /// Not among NeuVector's: it tells of it by the REST call only.
+    pub(crate) const VULNERABILITY_PROFILE: &str = "Vulnerability.Profile.Changed";
 }
 
 /// A record of something the system did, with a new uid.

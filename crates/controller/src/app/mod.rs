@@ -16,24 +16,32 @@ mod log;
 mod node;
 mod policy;
 mod profile;
+pub(crate) mod registry;
 mod rule;
+pub(crate) mod scan;
 mod service;
 mod settings;
 mod state;
 mod workload;
 
 pub use port::{AgentError, Agents, Clock, SystemClock};
+pub use scan::{
+    Asked, AssetFilter, Counts, ImageRow, MAX_ATTEMPTS, MAX_TRIALS, Place, ProfileEdit,
+    RegistryView, Requested, ScanProgress, ScanTotals, ScanView, Trial, VulnerabilityAsset,
+    VulnerabilityWhere,
+};
 pub use view::*;
 
 pub(crate) use change::Draft;
 pub(crate) use conversation::{Added, Conversations, Pair, cut};
 pub(crate) use log::{activity, name, workload_ref};
 pub(crate) use policy::Policies;
+pub(crate) use scan::decode_message;
 pub(crate) use state::{Activity, State};
 
 use crate::AppError;
 use rampart_model::{LogLevel, Timestamp};
-use rampart_store::{EventLog, Store};
+use rampart_store::{Artifacts, EventLog, Store};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use tokio::sync::broadcast;
 
@@ -44,6 +52,8 @@ const LIVE_BACKLOG: usize = 1024;
 pub struct Deps {
     pub store: Arc<dyn Store>,
     pub events: Arc<dyn EventLog>,
+    /// Whole reports of scans.
+    pub artifacts: Arc<dyn Artifacts>,
     pub agents: Arc<dyn Agents>,
     pub clock: Arc<dyn Clock>,
     pub controller: ControllerInfo,
@@ -62,6 +72,7 @@ pub(crate) struct Inner {
     turn: tokio::sync::Mutex<()>,
     live: broadcast::Sender<Live>,
     pub(crate) policies: Policies,
+    pub(crate) scanning: scan::Scanning,
 }
 
 impl App {
@@ -71,6 +82,7 @@ impl App {
         let state = State::load(deps.store.as_ref()).await?;
         let conversations = Conversations::load(deps.store.as_ref()).await?;
         let policies = Policies::load(deps.store.as_ref()).await?;
+        let scans = scan::Scans::load(deps.store.as_ref()).await?;
         let mut inner = Inner {
             state: RwLock::new(state),
             conversations: Mutex::new(conversations),
@@ -78,6 +90,7 @@ impl App {
             turn: tokio::sync::Mutex::new(()),
             live: broadcast::Sender::new(LIVE_BACKLOG),
             policies,
+            scanning: scan::Scanning::new(scans, deps.artifacts.clone()),
             deps,
         };
         let applications = lock(&inner.conversations).applications();

@@ -6,6 +6,7 @@ mod flush;
 mod follow;
 mod promotion;
 mod retention;
+mod scan;
 
 use crate::{App, AppError};
 use std::{future::Future, time::Duration};
@@ -15,6 +16,8 @@ const FLUSH: Duration = Duration::from_secs(15);
 const RETENTION: Duration = Duration::from_secs(60);
 const AGEING: Duration = Duration::from_secs(60);
 const PROMOTION: Duration = Duration::from_secs(10);
+const SCANS: Duration = Duration::from_secs(5);
+const SCAN_AGEING: Duration = Duration::from_secs(600);
 
 impl App {
     /// Starts the periodic work. Dropping the set ends it; [`App::flush`] once more after that.
@@ -35,8 +38,19 @@ impl App {
         self.every(&mut tasks, "promotion", PROMOTION, |app| async move {
             app.promote().await
         });
+        self.every(&mut tasks, "scan schedules", SCANS, |app| async move {
+            app.schedule_scans().await
+        });
+        self.every(
+            &mut tasks,
+            "ageing of scans",
+            SCAN_AGEING,
+            |app| async move { app.age_scans().await },
+        );
         let app = self.clone();
         tasks.spawn(async move { app.follow_store().await });
+        let app = self.clone();
+        tasks.spawn(async move { app.follow_scans().await });
         tasks
     }
 

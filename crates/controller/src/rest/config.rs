@@ -15,7 +15,11 @@ use rampart_api::{
     convert::{baseline_of, mode_of},
     rest::{Empty, config::*},
 };
-use rampart_model::{Mode, settings::Settings};
+use rampart_model::{
+    Mode,
+    scan_job::{Autoscale, ScaleStrategy},
+    settings::Settings,
+};
 use serde_json::{Map, Value};
 
 /// Promotion times when a client switches promotion on and names none.
@@ -73,6 +77,39 @@ fn auth_settings() -> AuthSettings {
     }
 }
 
+fn autoscale(rule: &Autoscale) -> ScannerAutoscale {
+    ScannerAutoscale {
+        strategy: rule.strategy.name().to_owned(),
+        min_pods: rule.min,
+        max_pods: rule.max,
+    }
+}
+
+/// Puts what a client sent of scaling in place of what is.
+fn autoscale_of(rule: &mut Autoscale, value: &Value) -> Result<(), Failure> {
+    let Value::Object(fields) = value else {
+        return Err(Failure::invalid("`scanner_autoscale` is an object"));
+    };
+    for (key, value) in fields.iter().filter(|(_, value)| !value.is_null()) {
+        match key.as_str() {
+            "strategy" => {
+                let name = text(key, value)?;
+                rule.strategy = ScaleStrategy::parse(name).ok_or_else(|| {
+                    Failure::invalid("`strategy` is immediate, delayed, or empty for none")
+                })?;
+            }
+            "min_pods" => rule.min = number(key, value, 0, 1000)?,
+            "max_pods" => rule.max = number(key, value, 0, 1000)?,
+            _ => {
+                return Err(Failure::invalid(format!(
+                    "`scanner_autoscale` has no `{key}`"
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
 fn wire(s: &Settings) -> SystemConfig {
     SystemConfig {
         new_svc: new_service(s),
@@ -85,9 +122,9 @@ fn wire(s: &Settings) -> SystemConfig {
 }
 
 pub(super) async fn show(State(rest): State<Rest>) -> Answer<SystemConfigData> {
-    Ok(Json(SystemConfigData {
-        config: wire(&rest.app().settings()),
-    }))
+    let mut config = wire(&rest.app().settings());
+    config.scanner_autoscale = autoscale(&rest.app().scan_config().autoscale);
+    Ok(Json(SystemConfigData { config }))
 }
 
 pub(super) async fn show_v2(State(rest): State<Rest>) -> Answer<SystemConfigDataV2> {
@@ -98,6 +135,7 @@ pub(super) async fn show_v2(State(rest): State<Rest>) -> Answer<SystemConfigData
         misc: misc(&s),
         net_svc: net_service(&s),
         mode_auto: mode_auto(&s),
+        scanner_autoscale: autoscale(&rest.app().scan_config().autoscale),
         ..SystemConfigV2::default()
     };
     Ok(Json(SystemConfigDataV2 { config }))
@@ -118,6 +156,9 @@ pub(super) async fn update_v2(
     for (key, value) in patch.config_v2.unwrap_or_default() {
         match value {
             // Parts; a proxy is a value that happens to be an object.
+            Value::Object(part) if key == "scanner_autoscale_cfg" => {
+                flat.insert("scanner_autoscale".to_owned(), Value::Object(part));
+            }
             Value::Object(part) if key.ends_with("_cfg") => flat.extend(part),
             value => {
                 flat.insert(key, value);
@@ -131,11 +172,14 @@ async fn apply(rest: &Rest, parts: [Option<Map<String, Value>>; 3]) -> Answer<Em
     let mut settings = rest.app().settings();
     let truth = serde_json::to_value(wire(&settings)).unwrap_or_default();
     let mut durations = (None, None);
+    let before = rest.app().scan_config().autoscale;
+    let mut scale = before.clone();
     for (key, value) in parts.into_iter().flatten().flatten() {
         match key.as_str() {
             "mode_auto_d2m_duration" => durations.0 = duration(&key, &value)?,
             "mode_auto_m2p_duration" => durations.1 = duration(&key, &value)?,
             _ if value.is_null() => {}
+            "scanner_autoscale" => autoscale_of(&mut scale, &value)?,
             _ => set(&mut settings, &key, &value, &truth)?,
         }
     }
@@ -147,6 +191,11 @@ async fn apply(rest: &Rest, parts: [Option<Map<String, Value>>; 3]) -> Answer<Em
         if let (Some(given), true) = (given, *secs > 0) {
             *secs = given;
         }
+    }
+    if scale != before {
+        rest.app()
+            .update_scan_config(move |config| config.autoscale = scale)
+            .await?;
     }
     rest.app()
         .update_settings(move |current| *current = settings)

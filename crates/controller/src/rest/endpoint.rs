@@ -42,6 +42,8 @@ pub enum Need {
     ReadDomain(Permission),
     /// Who writes this in some domain; the handler changes only what lies there.
     WriteDomain(Permission),
+    /// A scanner, by its token.
+    Scanner,
 }
 
 impl Need {
@@ -52,11 +54,12 @@ impl Need {
             Self::Write(permission) => access.can(permission, true, None),
             Self::ReadDomain(permission) => access.can_somewhere(permission, false),
             Self::WriteDomain(permission) => access.can_somewhere(permission, true),
+            Self::Scanner => false,
         }
     }
 
     pub fn writes(self) -> bool {
-        matches!(self, Self::Write(_) | Self::WriteDomain(_))
+        matches!(self, Self::Write(_) | Self::WriteDomain(_) | Self::Scanner)
     }
 }
 

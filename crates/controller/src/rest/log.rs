@@ -419,7 +419,13 @@ pub(super) async fn violation_workloads(
         .filter_map(|(id, count)| {
             let found = rest.app().workload(&id).ok()?;
             Some(ViolationWorkload {
-                workload: view::brief(&found),
+                workload: view::brief(
+                    &found,
+                    &rest
+                        .app()
+                        .workload_scan(found.workload.id.as_str())
+                        .unwrap_or_default(),
+                ),
                 count,
             })
         })

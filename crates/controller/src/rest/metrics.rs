@@ -111,6 +111,7 @@ impl fmt::Debug for State {
 impl Collector for State {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
         let summary = self.app.summary();
+        let totals = self.app.scan_totals();
         for (name, help, value) in [
             (
                 "workloads",
@@ -132,10 +133,35 @@ impl Collector for State {
                 summary.disconnected_enforcers,
             ),
             ("sessions", "Sessions of users", self.auth.session_count()),
+            ("scan_jobs_waiting", "Scans that wait", totals.scheduled),
+            (
+                "scan_jobs_running",
+                "Scans a scanner works on",
+                totals.scanning,
+            ),
+            ("scan_results", "Results that are kept", totals.scanned),
+            ("scan_results_failed", "Scans that failed", totals.failed),
+            (
+                "scanners",
+                "Scanners heard of lately",
+                self.app.scanner_count(),
+            ),
+            (
+                "scanners_desired",
+                "Scanners there should be for what is queued",
+                usize::try_from(self.app.desired_scanners()).unwrap_or(usize::MAX),
+            ),
         ] {
             let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
             gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
         }
+        let built = ConstGauge::new(totals.database.built_at.secs());
+        built.encode(encoder.encode_descriptor(
+            "vulnerability_database_built_seconds",
+            "When the newest database was built, since the epoch; 0 without one",
+            None,
+            built.metric_type(),
+        )?)?;
         let hashes = ConstCounter::new(self.auth.hashes());
         hashes.encode(encoder.encode_descriptor(
             "password_hashes",

@@ -29,7 +29,23 @@ pub(super) async fn fed_member() -> Json<FedMember> {
 pub(super) async fn applications() -> Answer<ListData> {
     let application = APPLICATIONS.iter().map(|name| (*name).to_owned()).collect();
     Ok(Json(ListData {
-        list: Choices { application },
+        list: Choices {
+            application,
+            ..Choices::default()
+        },
+    }))
+}
+
+pub(super) async fn registry_types() -> Answer<ListData> {
+    let registry_type = rampart_model::RegistryKind::ALL
+        .iter()
+        .map(|kind| kind.name().to_owned())
+        .collect();
+    Ok(Json(ListData {
+        list: Choices {
+            registry_type,
+            ..Choices::default()
+        },
     }))
 }
 

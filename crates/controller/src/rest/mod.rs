@@ -30,13 +30,17 @@ mod password;
 mod policy;
 mod profile;
 mod redact;
+mod registry;
 mod role;
 mod router;
+mod scan;
+mod scanner;
 mod server;
 mod service;
 mod system;
 mod user;
 mod view;
+mod vulnerability;
 mod workload;
 
 pub use endpoint::{Endpoint, Need, Verb};
@@ -47,6 +51,9 @@ pub use server::{RestConfig, serve};
 
 use crate::{App, auth::Auth};
 use std::sync::Arc;
+
+/// A shorter token for scanners is none.
+const MIN_TOKEN: usize = 16;
 
 /// What every handler has.
 #[derive(Clone)]
@@ -59,17 +66,25 @@ struct Inner {
     openapi: axum::body::Bytes,
     /// Places for live streams.
     streams: Arc<tokio::sync::Semaphore>,
+    /// What a scanner elsewhere must show; none may come without one.
+    scanner_token: Option<String>,
     /// Ends every live stream when the server stops.
     stopping: tokio_util::sync::CancellationToken,
 }
 
 impl Rest {
     pub fn new(app: App, auth: Auth) -> Self {
+        Self::with_scanners(app, auth, None)
+    }
+
+    /// Scanners that run elsewhere may come with this token.
+    pub fn with_scanners(app: App, auth: Auth, scanner_token: Option<String>) -> Self {
         Self(Arc::new(Inner {
             metrics: metrics::Metrics::new(&app, &auth),
             openapi: document().into(),
             streams: Arc::new(tokio::sync::Semaphore::new(live::MAX_STREAMS)),
             stopping: tokio_util::sync::CancellationToken::new(),
+            scanner_token: scanner_token.filter(|token| token.len() >= MIN_TOKEN),
             app,
             auth,
         }))

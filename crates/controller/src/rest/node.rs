@@ -15,7 +15,6 @@ use rampart_api::{
         node::{self as api, *},
         process::ProcessListData,
         stats::{Metric, Stats, StatsData},
-        workload::ScanBrief,
     },
 };
 use rampart_model::NodeStats;
@@ -72,7 +71,7 @@ fn enforcer_wire(view: &NodeView) -> Enforcer {
     }
 }
 
-fn host_wire(view: &NodeView) -> Host {
+fn host_wire(rest: &Rest, view: &NodeView) -> Host {
     let node = &view.node;
     Host {
         name: node.name.clone(),
@@ -89,7 +88,7 @@ fn host_wire(view: &NodeView) -> Host {
         state: state(view),
         policy_mode: view.policy_mode.to_string(),
         profile_mode: view.profile_mode.to_string(),
-        scan_summary: Some(ScanBrief::default()),
+        scan_summary: Some(super::scan::brief(&rest.app().host_scan(node.id.as_str()))),
         protection: protection(node, &view.stats),
         arch: node.arch.clone(),
         last_seen_at: rfc3339(node.last_seen),
@@ -270,7 +269,8 @@ pub(super) async fn probe_summary(
 }
 
 pub(super) async fn hosts(State(rest): State<Rest>, Ask(query): Ask) -> Answer<HostsData> {
-    let all = rest.app().nodes().iter().map(host_wire).collect();
+    let nodes = rest.app().nodes();
+    let all = nodes.iter().map(|view| host_wire(&rest, view)).collect();
     Ok(Json(HostsData {
         hosts: pick(all, &query)?,
     }))
@@ -278,7 +278,7 @@ pub(super) async fn hosts(State(rest): State<Rest>, Ask(query): Ask) -> Answer<H
 
 pub(super) async fn host(State(rest): State<Rest>, Name(id): Name) -> Answer<HostData> {
     Ok(Json(HostData {
-        host: host_wire(&rest.app().node(&id)?),
+        host: host_wire(&rest, &rest.app().node(&id)?),
     }))
 }
 

@@ -146,6 +146,7 @@ fn need(need: Need) -> String {
     match need {
         Need::Open => "Needs nothing.".to_owned(),
         Need::SignedIn => "Needs a session or an API key.".to_owned(),
+        Need::Scanner => "Needs a scanner's token in `X-Scanner-Token`.".to_owned(),
         Need::Read(p) => format!("Needs `{}`, to read, everywhere.", p.id()),
         Need::Write(p) => format!("Needs `{}`, to write, everywhere.", p.id()),
         Need::ReadDomain(p) => format!(

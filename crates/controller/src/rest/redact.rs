@@ -14,6 +14,7 @@ const SECRETS: &[&str] = &[
     "secret",
     "token",
     "private",
+    "json_key",
     "api_key",
     "access_key",
     "credential",

@@ -4,8 +4,8 @@ use super::{
     Rest, api_key, auth, config, conversation, domain,
     endpoint::{Endpoint, Need, Verb, schema_of},
     error::Failure,
-    eula, group, guard, layer, live, log, misc, node, password, policy, profile, role, service,
-    system, user, workload,
+    eula, group, guard, layer, live, log, misc, node, password, policy, profile, registry, role,
+    scan, scanner, service, system, user, vulnerability, workload,
 };
 use crate::auth::Permission as P;
 use axum::{Router, middleware, response::IntoResponse, routing};
@@ -14,7 +14,8 @@ use rampart_api::{
     rest::{
         Empty, api_key::*, auth::*, config::*, conversation::*, domain::*, eula::*, fed::*,
         file::*, group::*, list::*, live::*, log::*, node::*, password::*, policy::*, process::*,
-        role::*, service::*, session::*, stats::*, system::*, user::*, workload::*,
+        registry::*, role::*, scan::*, service::*, session::*, stats::*, system::*, user::*,
+        vulnerability::*, workload::*,
     },
 };
 
@@ -199,6 +200,58 @@ endpoints! {
     GET    "/v1/log/violation/workload" ReadDomain(SecurityEvents) log::violation_workloads () -> ViolationWorkloadsData, "Workloads with most violations";
     LIST   "/v1/log/audit" ReadDomain(AuditEvents) log::audits () -> AuditsData, "Results of checks";
     GET    "/v1/log/histogram" ReadDomain(SecurityEvents) log::histogram () -> HistogramData, "Records over time";
+
+    GET    "/v1/scan/config" Read(RtScan) scan::show_config () -> ScanConfigData, "What is scanned without being asked for";
+    PATCH  "/v1/scan/config" Write(RtScan) scan::update_config (ScanConfigPatchData) -> Empty, "Change what is scanned without being asked for";
+    GET    "/v1/scan/status" Read(RtScan) scan::status () -> ScanStatusData, "The queue, the scanners and the database";
+    LIST   "/v1/scan/scanner" Read(RtScan) scan::scanners () -> ScannersData, "Scanners";
+    GET    "/v1/scan/cache_stat/{id}" Read(RtScan) scan::cache_stat () -> ScanCacheStat, "The layer cache of a scanner, in numbers";
+    GET    "/v1/scan/cache_data/{id}" Read(RtScan) scan::cache_data () -> ScanCacheData, "The layer cache of a scanner";
+    POST   "/v1/scan/workload/{id}" WriteDomain(RtScan) scan::scan_workload () -> Empty, "Scan a running container";
+    GET    "/v1/scan/workload/{id}" ReadDomain(RtScan) scan::workload_report () -> ScanReportData, "What the scan of a container found";
+    POST   "/v1/scan/workloads/scan_report" ReadDomain(RtScan) scan::workloads_report (ScanReportQuery) -> AssetScanReportData, "Vulnerabilities of containers, page by page";
+    LIST   "/v1/scan/image" Read(RtScan) scan::images () -> ScanImagesData, "Images that run";
+    GET    "/v1/scan/image/{id}" Read(RtScan) scan::image_report () -> ScanReportData, "What the scan of an image found";
+    POST   "/v1/scan/host/{id}" Write(RtScan) scan::scan_host () -> Empty, "Scan a node";
+    GET    "/v1/scan/host/{id}" Read(RtScan) scan::host_report () -> ScanReportData, "What the scan of a node found";
+    POST   "/v1/scan/hosts/scan_report" Read(RtScan) scan::hosts_report (ScanReportQuery) -> AssetScanReportData, "Vulnerabilities of nodes, page by page";
+    LIST   "/v1/scan/platform" Read(RtScan) scan::platforms () -> ScanPlatformsData, "The orchestrator";
+    POST   "/v1/scan/platform/platform" Write(RtScan) scan::scan_platform () -> Empty, "Scan the orchestrator";
+    GET    "/v1/scan/platform/platform" Read(RtScan) scan::platform_report () -> ScanReportData, "What the scan of the orchestrator found";
+    POST   "/v1/scan/repository" Write(CiScan) scan::repository (ScanRepoRequestData) -> ScanRepoReportData, "Scan an image by name; 304 asks to send the same again";
+    POST   "/v1/scan/result/repository" Write(CiScan) scan::submit (ScanResultSubmissionData) -> Empty, "Hand in a report made elsewhere";
+    LIST   "/v1/scan/registry" Read(RegScan) registry::list () -> RegistrySummariesData, "Registries";
+    POST   "/v1/scan/registry" Write(RegScan) registry::create (RegistryConfigData) -> Empty, "Add a registry";
+    POST   "/v2/scan/registry" Write(RegScan) registry::create_v2 (RegistryConfigDataV2) -> Empty, "Add a registry, nested";
+    GET    "/v1/scan/registry/{name}" Read(RegScan) registry::show () -> RegistrySummaryData, "One registry";
+    PATCH  "/v1/scan/registry/{name}" Write(RegScan) registry::update (RegistryConfigData) -> Empty, "Change a registry";
+    PATCH  "/v2/scan/registry/{name}" Write(RegScan) registry::update_v2 (RegistryConfigDataV2) -> Empty, "Change a registry, nested";
+    DELETE "/v1/scan/registry/{name}" Write(RegScan) registry::delete () -> Empty, "Forget a registry and what only it held";
+    POST   "/v1/scan/registry/{name}/test" Write(RegScan) registry::test (RegistryConfigData) -> RegistryTestData, "Try a registry out; 206 asks to send it again with the X-Transaction-ID";
+    POST   "/v2/scan/registry/{name}/test" Write(RegScan) registry::test_v2 (RegistryConfigDataV2) -> RegistryTestData, "Try a registry out, nested";
+    DELETE "/v1/scan/registry/{name}/test" Write(RegScan) registry::cancel_test () -> Empty, "Stop trying a registry out";
+    POST   "/v1/scan/registry/{name}/scan" Write(RegScan) registry::scan () -> Empty, "List a registry and scan what is new";
+    DELETE "/v1/scan/registry/{name}/scan" Write(RegScan) registry::stop () -> Empty, "Stop scanning a registry";
+    LIST   "/v1/scan/registry/{name}/images" Read(RegScan) registry::images () -> RegistryImagesData, "Images of a registry";
+    GET    "/v1/scan/registry/{name}/image/{id}" Read(RegScan) registry::image_report () -> ScanReportData, "What the scan of an image found";
+    GET    "/v1/scan/registry/{name}/layers/{id}" Read(RegScan) registry::layers () -> ScanLayersReportData, "What each layer of an image brought";
+    GET    "/v1/list/registry_type" SignedIn misc::registry_types () -> ListData, "Kinds of registries";
+    GET    "/v1/scan/asset" ReadDomain(RtScan) vulnerability::assets () -> ScanAssetsData, "Vulnerabilities, and everything that was scanned";
+    LIST   "/v1/scan/asset/images" Read(RegScan) vulnerability::asset_images () -> ScannedImagesData, "Images that were scanned";
+    POST   "/v1/vulasset" ReadDomain(RtScan) vulnerability::query (VulnerabilityQuery) -> VulnerabilityQueryResult, "Search vulnerabilities";
+    GET    "/v1/vulasset" ReadDomain(RtScan) vulnerability::query_page () -> VulnerabilityPageData, "A page of a search";
+    LIST   "/v1/scan/vulnerability" ReadDomain(RtScan) vulnerability::list () -> VulnerabilitiesData, "Rampart: vulnerabilities, the worst first";
+    GET    "/v1/scan/vulnerability/{name}" ReadDomain(RtScan) vulnerability::show () -> VulnerabilityDetailData, "Rampart: one vulnerability and every place it is in";
+    LIST   "/v1/vulnerability/profile" Read(Vulnerability) vulnerability::profiles () -> VulnerabilityProfilesData, "Accepted vulnerabilities";
+    GET    "/v1/vulnerability/profile/{name}" Read(Vulnerability) vulnerability::show_profile () -> VulnerabilityProfileData, "Accepted vulnerabilities of a profile";
+    PATCH  "/v1/vulnerability/profile/{name}" Write(Vulnerability) vulnerability::update_profile (VulnerabilityProfileConfigData) -> Empty, "Replace what is accepted";
+    POST   "/v1/vulnerability/profile/{name}/entry" Write(Vulnerability) vulnerability::add_entry (VulnerabilityProfileEntryData) -> Empty, "Accept a vulnerability";
+    PATCH  "/v1/vulnerability/profile/{name}/entry/{id}" Write(Vulnerability) vulnerability::update_entry (VulnerabilityProfileEntryData) -> Empty, "Change what is accepted";
+    DELETE "/v1/vulnerability/profile/{name}/entry/{id}" Write(Vulnerability) vulnerability::delete_entry () -> Empty, "Accept no longer";
+    POST   "/v1/scan/work" Scanner scanner::take (ScannerMessage) -> ScannerMessage, "Rampart: a scanner asks for work";
+    PATCH  "/v1/scan/work/{lease}" Scanner scanner::renew () -> Empty, "Rampart: a scanner keeps its work";
+    POST   "/v1/scan/work/{lease}/outcome" Scanner scanner::finish (ScannerMessage) -> Empty, "Rampart: a scanner reports; the body is compressed with zstd";
+    POST   "/v1/scan/work/{lease}/failure" Scanner scanner::give_up (ScannerMessage) -> Empty, "Rampart: a scanner gives up";
 
     GET    "/v1/live" SignedIn live::stream () -> LiveEvent, "Changes as server-sent events";
     GET    "/v1/fed/member" SignedIn misc::fed_member () -> FedMember, "Federation: none";

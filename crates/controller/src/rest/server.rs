@@ -35,6 +35,7 @@ const FAREWELL: Duration = Duration::from_secs(5);
 pub struct RestConfig {
     cert_pem: String,
     key_pem: String,
+    scanner_token: Option<String>,
 }
 
 impl RestConfig {
@@ -43,7 +44,15 @@ impl RestConfig {
         Self {
             cert_pem: cert_pem.into(),
             key_pem: key_pem.into(),
+            scanner_token: None,
         }
+    }
+
+    /// Scanners that run elsewhere may take work if they show this, of 16 bytes or more.
+    #[must_use]
+    pub fn with_scanner_token(mut self, token: impl Into<String>) -> Self {
+        self.scanner_token = Some(token.into());
+        self
     }
 }
 
@@ -60,7 +69,7 @@ pub async fn serve(
         .set_nonblocking(true)
         .map_err(RestError::Listener)?;
     let listener = TcpListener::from_std(listener).map_err(RestError::Listener)?;
-    let rest = Rest::new(app, auth);
+    let rest = Rest::with_scanners(app, auth, config.scanner_token.clone());
     let stopping = rest.0.stopping.clone();
     let router = router(rest);
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));

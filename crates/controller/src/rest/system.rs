@@ -12,7 +12,7 @@ use crate::{
 };
 use axum::{Json, extract::State};
 use rampart_api::{
-    convert::{baseline_of, mode_of, rfc3339},
+    convert::{baseline_of, database_time, database_version, mode_of, rfc3339},
     rest::{
         Empty,
         system::{
@@ -23,9 +23,6 @@ use rampart_api::{
     },
 };
 use rampart_model::{Mode, Tier, node::Counter};
-
-/// There is no vulnerability database yet; clients parse a number.
-const NO_DATABASE: &str = "0.000";
 
 pub(super) fn small(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
@@ -62,6 +59,8 @@ pub(super) async fn summary(State(rest): State<Rest>, who: Who) -> Answer<System
             |s: &&ServiceView| s.policy_mode == mode && who.sees(Permission::RtPolicy, &s.domain);
         small(services.iter().map(AsRef::as_ref).filter(seen).count())
     };
+    let totals = rest.app().scan_totals();
+    let database = (totals.database.version > 0).then_some(&totals.database);
     let summary = SystemSummary {
         hosts: small(s.hosts),
         controllers: small(s.controllers),
@@ -73,12 +72,12 @@ pub(super) async fn summary(State(rest): State<Rest>, who: Who) -> Answer<System
         running_pods: small(s.running_pods),
         services: small(s.services),
         policy_rules: small(s.policy_rules),
-        scanners: 0,
+        scanners: small(rest.app().scanner_count()),
         platform: s.platform,
         kube_version: String::new(),
         openshift_version: String::new(),
-        cvedb_version: NO_DATABASE.to_owned(),
-        cvedb_create_time: String::new(),
+        cvedb_version: database_version(database),
+        cvedb_create_time: database_time(database),
         component_versions: vec![rest.app().controller().version.clone()],
         groups: small(s.groups),
         discover_services: in_mode(Mode::Discover),
@@ -91,17 +90,19 @@ pub(super) async fn summary(State(rest): State<Rest>, who: Who) -> Answer<System
 pub(super) async fn usage(State(rest): State<Rest>) -> Answer<SystemUsageData> {
     let s = rest.app().summary();
     let now = rest.app().now();
+    let totals = rest.app().scan_totals();
+    let database = (totals.database.version > 0).then_some(&totals.database);
     let usage = SystemUsage {
         reported_at: rfc3339(now),
         reported_timestamp: now.secs(),
         platform: s.platform,
         hosts: small(s.hosts),
         cores: rest.app().nodes().iter().map(|n| n.node.cpus).sum(),
-        cvedb_version: NO_DATABASE.to_owned(),
+        cvedb_version: database_version(database),
         domains: small(s.domains),
         running_pods: small(s.running_pods),
         running_containers: small(s.running_workloads),
-        registries: 0,
+        registries: small(rest.app().registries().len()),
         policy_rules: small(s.policy_rules),
     };
     let telemetry_status = TelemetryStatus {

@@ -3,7 +3,7 @@
 use super::call::Who;
 use crate::{
     App,
-    app::{GroupView, MapNode, WorkloadView},
+    app::{GroupView, MapNode, ScanView, WorkloadView},
     auth::Permission,
 };
 use rampart_api::{
@@ -12,7 +12,7 @@ use rampart_api::{
         conversation::ConversationEndpoint,
         policy::PolicyRule,
         workload::{
-            self as api, ScanBrief, Workload, WorkloadBrief, WorkloadBriefV2, WorkloadDetail,
+            self as api, Workload, WorkloadBrief, WorkloadBriefV2, WorkloadDetail,
             WorkloadDetailV2, WorkloadMiscV2, WorkloadMount, WorkloadPort, WorkloadRuntimeV2,
             WorkloadSecurityV2, WorkloadV2,
         },
@@ -57,8 +57,9 @@ fn shares_with(view: &WorkloadView) -> String {
         .unwrap_or_default()
 }
 
-pub(super) fn brief(view: &WorkloadView) -> WorkloadBrief {
+pub(super) fn brief(view: &WorkloadView, scan: &ScanView) -> WorkloadBrief {
     let workload = &view.workload;
+    let known = scan.summary.as_deref();
     WorkloadBrief {
         id: workload.id.to_string(),
         name: workload.name.clone(),
@@ -69,13 +70,13 @@ pub(super) fn brief(view: &WorkloadView) -> WorkloadBrief {
         image: workload.image.clone(),
         image_id: workload.image_digest.clone(),
         image_digest: digests(view),
-        image_created_at: String::new(),
-        image_reg_scanned: false,
+        image_created_at: known.map(|s| s.created_at.clone()).unwrap_or_default(),
+        image_reg_scanned: scan.key.starts_with("image/"),
         platform_role: platform_role(&workload.domain),
         domain: workload.domain.clone(),
         state: view.state.name().to_owned(),
         service: view.service_name.clone(),
-        author: String::new(),
+        author: known.map(|s| s.author.clone()).unwrap_or_default(),
         service_group: view.group.to_string(),
         share_ns_with: shares_with(view),
         cap_sniff: false,
@@ -84,7 +85,7 @@ pub(super) fn brief(view: &WorkloadView) -> WorkloadBrief {
         policy_mode: view.policy_mode.to_string(),
         profile_mode: view.profile_mode.to_string(),
         baseline_profile: view.baseline.to_string(),
-        scan_summary: Some(ScanBrief::default()),
+        scan_summary: Some(super::scan::brief(scan)),
         quarantine_reason: view.quarantine.clone().unwrap_or_default(),
         service_mesh: false,
         service_mesh_sidecar: false,
@@ -104,7 +105,7 @@ fn port_list(view: &WorkloadView) -> Vec<WorkloadPort> {
     view.workload.ports.iter().map(port).collect()
 }
 
-pub(super) fn workload(view: &WorkloadView) -> Workload {
+pub(super) fn workload(view: &WorkloadView, scan: &ScanView) -> Workload {
     let it = &view.workload;
     let mount = |m: &rampart_model::workload::Mount| WorkloadMount {
         source: m.source.clone(),
@@ -112,7 +113,7 @@ pub(super) fn workload(view: &WorkloadView) -> Workload {
         read_only: m.read_only,
     };
     Workload {
-        brief: brief(view),
+        brief: brief(view, scan),
         enforcer_id: it.node.to_string(),
         enforcer_name: it.node_name.clone(),
         network_mode: it.network_mode.clone(),
@@ -139,15 +140,19 @@ fn groups(view: &WorkloadView) -> Vec<String> {
     view.groups.iter().map(ToString::to_string).collect()
 }
 
-pub(super) fn detail(view: &WorkloadView, app_ports: BTreeMap<String, String>) -> WorkloadDetail {
+pub(super) fn detail(
+    view: &WorkloadView,
+    scan: &ScanView,
+    app_ports: BTreeMap<String, String>,
+) -> WorkloadDetail {
     WorkloadDetail {
-        workload: workload(view),
+        workload: workload(view, scan),
         groups: groups(view),
         app_ports,
     }
 }
 
-pub(super) fn workload_v2(view: &WorkloadView) -> WorkloadV2 {
+pub(super) fn workload_v2(view: &WorkloadView, scan: &ScanView) -> WorkloadV2 {
     let Workload {
         brief,
         interfaces,
@@ -156,7 +161,7 @@ pub(super) fn workload_v2(view: &WorkloadView) -> WorkloadV2 {
         applications,
         cpus,
         ..
-    } = workload(view);
+    } = workload(view, scan);
     let it = &view.workload;
     WorkloadV2 {
         brief: WorkloadBriefV2 {
@@ -217,10 +222,11 @@ pub(super) fn workload_v2(view: &WorkloadView) -> WorkloadV2 {
 
 pub(super) fn detail_v2(
     view: &WorkloadView,
+    scan: &ScanView,
     app_ports: BTreeMap<String, String>,
 ) -> WorkloadDetailV2 {
     WorkloadDetailV2 {
-        workload: workload_v2(view),
+        workload: workload_v2(view, scan),
         misc: WorkloadMiscV2 {
             groups: groups(view),
             app_ports,
@@ -232,9 +238,12 @@ pub(super) fn detail_v2(
 pub(super) fn members(app: &App, who: &Who, ids: &[WorkloadId]) -> Vec<api::WorkloadBrief> {
     let seen = |view: &WorkloadView| who.sees(Permission::RtPolicy, &view.workload.domain);
     let views = ids.iter().filter_map(|id| app.workload(id.as_str()).ok());
+    let views: Vec<_> = views.filter(|view| seen(view)).collect();
+    let scans = app.workload_scans(&views);
     views
-        .filter(|view| seen(view))
-        .map(|view| brief(&view))
+        .iter()
+        .zip(&scans)
+        .map(|(view, scan)| brief(view, scan))
         .collect()
 }
 

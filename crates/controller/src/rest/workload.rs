@@ -8,7 +8,7 @@ use super::{
     view,
 };
 use crate::{
-    app::{ConversationFilter, WorkloadView},
+    app::{ConversationFilter, ScanView, WorkloadView},
     auth::Permission,
 };
 use axum::{Json, extract::State, response::Response};
@@ -43,6 +43,21 @@ fn seen(rest: &Rest, who: &Who) -> impl Iterator<Item = Arc<WorkloadView>> {
     views.filter(|view| who.sees(Permission::RtPolicy, &view.workload.domain))
 }
 
+/// Each container with its last scan, as wire types.
+fn rows<T>(
+    rest: &Rest,
+    views: impl Iterator<Item = Arc<WorkloadView>>,
+    wire: impl Fn(&WorkloadView, &ScanView) -> T,
+) -> Vec<T> {
+    let views: Vec<_> = views.collect();
+    let scans = rest.app().workload_scans(&views);
+    views
+        .iter()
+        .zip(&scans)
+        .map(|(view, scan)| wire(view, scan))
+        .collect()
+}
+
 fn find(rest: &Rest, who: &Who, id: &str, write: bool) -> Result<Arc<WorkloadView>, Failure> {
     let view = rest.app().workload(id)?;
     who.must(
@@ -60,14 +75,11 @@ pub(super) async fn list(
     Ask(query): Ask,
 ) -> Result<Response, Failure> {
     let brief = || -> Result<_, Failure> {
-        let rows = pick(seen(&rest, &who).map(|v| view::brief(&v)).collect(), &query)?;
+        let rows = pick(rows(&rest, seen(&rest, &who), view::brief), &query)?;
         Ok(serde_json::json!({ "workloads": rows }))
     };
     let full = || -> Result<_, Failure> {
-        let workloads = pick(
-            seen(&rest, &who).map(|v| view::workload(&v)).collect(),
-            &query,
-        )?;
+        let workloads = pick(rows(&rest, seen(&rest, &who), view::workload), &query)?;
         Ok(WorkloadsData { workloads })
     };
     either(query.brief, brief, full)
@@ -78,10 +90,7 @@ pub(super) async fn list_v2(
     who: Who,
     Ask(query): Ask,
 ) -> Answer<WorkloadsDataV2> {
-    let workloads = pick(
-        seen(&rest, &who).map(|v| view::workload_v2(&v)).collect(),
-        &query,
-    )?;
+    let workloads = pick(rows(&rest, seen(&rest, &who), view::workload_v2), &query)?;
     Ok(Json(WorkloadsDataV2 { workloads }))
 }
 
@@ -96,7 +105,7 @@ pub(super) async fn query_v2(
     let ids: HashSet<&str> = body.ids.iter().map(String::as_str).collect();
     let asked = seen(&rest, &who).filter(|v| ids.contains(v.workload.id.as_str()));
     Ok(Json(WorkloadsDataV2 {
-        workloads: asked.map(|v| view::workload_v2(&v)).collect(),
+        workloads: rows(&rest, asked, view::workload_v2),
     }))
 }
 
@@ -107,7 +116,11 @@ pub(super) async fn show(
 ) -> Answer<WorkloadDetailData> {
     let found = find(&rest, &who, &id, false)?;
     Ok(Json(WorkloadDetailData {
-        workload: view::detail(&found, app_ports(&rest, &id)),
+        workload: view::detail(
+            &found,
+            &rest.app().workload_scan(&id)?,
+            app_ports(&rest, &id),
+        ),
     }))
 }
 
@@ -118,7 +131,11 @@ pub(super) async fn show_v2(
 ) -> Answer<WorkloadDetailDataV2> {
     let found = find(&rest, &who, &id, false)?;
     Ok(Json(WorkloadDetailDataV2 {
-        workload: view::detail_v2(&found, app_ports(&rest, &id)),
+        workload: view::detail_v2(
+            &found,
+            &rest.app().workload_scan(&id)?,
+            app_ports(&rest, &id),
+        ),
     }))
 }
 

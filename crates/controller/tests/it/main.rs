@@ -7,4 +7,5 @@
 
 mod app;
 mod rest;
+mod scanner;
 mod world;

@@ -12,7 +12,7 @@ use rampart_model::{
     workload::InterfaceAddress,
 };
 use rampart_policy::Engine;
-use rampart_store::{EventLog, LogQuery, Store, memory::Memory};
+use rampart_store::{Artifacts, EventLog, LogQuery, Store, artifact, memory::Memory};
 use std::{
     sync::{
         Arc,
@@ -69,6 +69,7 @@ impl Agents for OneNode {
                 policy_revision: self.holds.load(Ordering::SeqCst),
                 ..ProbeSummary::default()
             })),
+            Query::Executed(_) => Ok(Reply::Executed(vec!["/usr/sbin/nginx".into()])),
             _ => Ok(Reply::Processes(Vec::new())),
         }
     }
@@ -81,6 +82,7 @@ impl Agents for OneNode {
 pub(crate) struct World {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) events: Arc<dyn EventLog>,
+    pub(crate) artifacts: Arc<dyn Artifacts>,
     pub(crate) clock: Arc<TestClock>,
     pub(crate) node: Arc<OneNode>,
     pub(crate) app: App,
@@ -97,10 +99,32 @@ impl World {
         events: Arc<dyn EventLog>,
         clock: Arc<TestClock>,
     ) -> Self {
+        Self::with_artifacts(store, events, Arc::<artifact::Memory>::default(), clock).await
+    }
+
+    pub(crate) async fn with_artifacts(
+        store: Arc<dyn Store>,
+        events: Arc<dyn EventLog>,
+        artifacts: Arc<dyn Artifacts>,
+        clock: Arc<TestClock>,
+    ) -> Self {
+        Self::try_over(store, events, artifacts, clock)
+            .await
+            .unwrap()
+    }
+
+    /// The same, where the store may refuse.
+    pub(crate) async fn try_over(
+        store: Arc<dyn Store>,
+        events: Arc<dyn EventLog>,
+        artifacts: Arc<dyn Artifacts>,
+        clock: Arc<TestClock>,
+    ) -> Result<Self, rampart_controller::AppError> {
         let node = Arc::<OneNode>::default();
         let deps = Deps {
             store: store.clone(),
             events: events.clone(),
+            artifacts: artifacts.clone(),
             agents: node.clone(),
             clock: clock.clone(),
             controller: ControllerInfo {
@@ -109,19 +133,26 @@ impl World {
                 ..ControllerInfo::default()
             },
         };
-        let app = App::open(deps).await.unwrap();
-        Self {
+        let app = App::open(deps).await?;
+        Ok(Self {
             store,
             events,
+            artifacts,
             clock,
             node,
             app,
-        }
+        })
     }
 
     /// Another controller on the same store.
     pub(crate) async fn again(&self) -> Self {
-        Self::over(self.store.clone(), self.events.clone(), self.clock.clone()).await
+        Self::with_artifacts(
+            self.store.clone(),
+            self.events.clone(),
+            self.artifacts.clone(),
+            self.clock.clone(),
+        )
+        .await
     }
 
     pub(crate) async fn ingest(&self, reports: Vec<Report>) {

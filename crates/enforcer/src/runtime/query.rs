@@ -2,6 +2,13 @@
 
 use super::Runtime;
 use rampart_model::{ProcessInfo, WorkloadId};
+use rampart_probe::procfs;
+use std::collections::BTreeSet;
+
+/// Files told of one container.
+const MAX_EXECUTED: usize = 20_000;
+/// Live processes whose mappings are looked at.
+const MAPPED_PROCESSES: usize = 256;
 
 impl Runtime {
     fn label_of(&self, workload: &WorkloadId) -> Option<u32> {
@@ -37,6 +44,28 @@ impl Runtime {
         };
         let found = self.lock().table.ended(label);
         self.infos(label, found)
+    }
+
+    /// Files a container executed, or has mapped as code now; of the host for the empty id. A
+    /// container with very many is told in part.
+    pub(crate) fn executed(&self, workload: &WorkloadId) -> Vec<String> {
+        let live = self.processes(workload);
+        let mut paths: BTreeSet<String> = self
+            .history(workload)
+            .into_iter()
+            .chain(live.iter().cloned())
+            .map(|process| process.path)
+            .filter(|path| path.starts_with('/'))
+            .collect();
+        for process in live.iter().take(MAPPED_PROCESSES) {
+            if let Ok(mapped) = procfs::mapped_programs(process.pid) {
+                paths.extend(mapped);
+            }
+            if paths.len() > MAX_EXECUTED {
+                break;
+            }
+        }
+        paths.into_iter().take(MAX_EXECUTED).collect()
     }
 
     /// The process behind a connection.

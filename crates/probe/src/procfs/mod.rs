@@ -1,10 +1,12 @@
 //! Readers of /proc and of the cgroup tree, for what is already running.
 
 mod address;
+mod mapped;
 mod mount;
 mod process;
 
 pub use address::{InterfaceAddress, addresses};
+pub use mapped::mapped_programs;
 pub use mount::{Mount, mounts};
 pub use process::{
     Process, Status, cgroup_id, cgroup_path, cgroup_pids, children, exe, process, processes,
@@ -35,6 +37,7 @@ pub(crate) fn parse_all(bytes: &[u8]) {
     for mount in bytes.split(|b| *b == b'\n').filter_map(mount::parse) {
         let _ = (mount.read_only(), mount.upper_dir());
     }
+    let _ = mapped::parse(bytes);
     let _ = process::parse_stat(bytes);
     let _ = Status::parse(&String::from_utf8_lossy(bytes));
 }

@@ -2,7 +2,12 @@
 
 use anyhow::{Context, Result, anyhow};
 use rampart_store::StoreError;
-use std::{fs, io, os::unix::fs::DirBuilderExt, path::Path};
+use std::{
+    fs,
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::Path,
+};
 
 /// Makes the folder, readable by its owner only.
 pub(crate) fn prepare(data: &Path) -> Result<()> {
@@ -34,6 +39,28 @@ pub(crate) fn install_id(data: &Path) -> Result<String> {
     let id = uuid::Uuid::new_v4().simple().to_string();
     fs::write(&path, &id).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(id)
+}
+
+/// What a scanner elsewhere must show: made once, readable by the owner only.
+pub(crate) fn scanner_token(data: &Path) -> Result<String> {
+    let path = data.join("scanner-token");
+    if let Ok(token) = fs::read_to_string(&path)
+        && token.trim().len() >= 32
+    {
+        return Ok(token.trim().to_owned());
+    }
+    let mut bytes = [0u8; 32];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow!("no randomness: {error}"))?;
+    let token: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&path)
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    file.write_all(token.as_bytes())?;
+    Ok(token)
 }
 
 pub(crate) fn host_name() -> String {

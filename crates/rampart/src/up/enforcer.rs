@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use rampart_cluster::{RuntimeKind, Socket, node_facts};
 use rampart_controller::App;
 use rampart_enforcer::Enforcer;
-use rampart_model::{Tier, Timestamp};
+use rampart_model::{NodeId, Tier, Timestamp};
 use std::{path::Path, path::PathBuf, sync::Arc, time::SystemTime};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -19,10 +19,11 @@ pub(super) fn start(
     app: App,
     agents: &LocalAgents,
     stop: &CancellationToken,
-) -> Result<String> {
+) -> Result<(String, NodeId)> {
     let found = rampart_probe::detect();
     let config = configure(args, data)?;
     let node = config.node.id.clone();
+    let id = node.clone();
     let uplink = LocalUplink {
         app: app.clone(),
         node: node.clone(),
@@ -36,7 +37,7 @@ pub(super) fn start(
         app.agent_lost(&node);
         ("enforcer", ended.context("the enforcer stopped"))
     });
-    Ok(describe(found.tier, &found.reasons))
+    Ok((describe(found.tier, &found.reasons), id))
 }
 
 fn configure(args: &UpArgs, data: &Path) -> Result<rampart_enforcer::Config> {

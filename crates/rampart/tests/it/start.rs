@@ -209,3 +209,18 @@ fn the_cli_reads_what_the_api_says() {
         assert!(!run(args).is_empty(), "{args:?} printed nothing");
     }
 }
+
+/// `println!` panics on a closed pipe: `rampart db feeds | head -1` printed a backtrace.
+#[test]
+fn a_reader_that_has_enough_ends_it_quietly() {
+    let mut child = rampart()
+        .args(["db", "feeds"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!said.contains("panicked"), "{said}");
+}

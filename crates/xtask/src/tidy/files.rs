@@ -163,6 +163,14 @@ const COMMON: &[&str] = &[
     "/", "/tmp", "/var/tmp", "/root", "/home", "/opt", "/srv", "/usr/src",
 ];
 
+/// Whether a line names the folder; one of the same name further down another path does not count.
+fn names(line: &str, folder: &str) -> bool {
+    line.match_indices(folder).any(|(at, _)| {
+        let before = line[..at].chars().next_back();
+        !before.is_some_and(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '}'))
+    })
+}
+
 /// The folder the checkout lies in must not be named in the project.
 pub(crate) fn stray_paths(root: &Path) -> Result<Vec<Finding>> {
     let parent = root.parent().and_then(Path::to_str);
@@ -175,7 +183,7 @@ pub(crate) fn stray_paths(root: &Path) -> Result<Vec<Finding>> {
         let Ok(text) = fs::read_to_string(root.join(&path)) else {
             continue;
         };
-        if let Some(line) = text.lines().position(|line| line.contains(&needle)) {
+        if let Some(line) = text.lines().position(|line| names(line, &needle)) {
             findings.push(Finding {
                 place: format!("{}:{}", path.display(), line + 1),
                 what: format!("names this machine's folder {needle}"),
@@ -183,4 +191,21 @@ pub(crate) fn stray_paths(root: &Path) -> Result<Vec<Finding>> {
         }
     }
     Ok(findings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names;
+
+    #[test]
+    fn a_folder_of_the_root_is_not_one_further_down() {
+        for (line, expected) in [
+            ("see /build/main", true),
+            ("path=\"/build/x\"", true),
+            ("GET /v1/scan/build/{id}", false),
+            ("target/build/x", false),
+        ] {
+            assert_eq!(names(line, "/build/"), expected, "{line}");
+        }
+    }
 }

@@ -1,5 +1,5 @@
 import { Anchor, Breadcrumbs, Tabs } from '@mantine/core';
-import { IconFileText, IconListTree, IconNetwork, IconShield, IconTag } from '@tabler/icons-react';
+import { IconBug, IconFileText, IconListTree, IconNetwork, IconShield, IconTag } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useTranslation } from 'react-i18next';
 import { Link, useParams } from 'react-router';
@@ -18,6 +18,7 @@ import { NetworkTab } from './NetworkTab';
 import { ProcessTree } from './ProcessTree';
 import { ProfileTab } from './ProfileTab';
 import { QuarantineAction, QuarantineNote } from './Quarantine';
+import { VulnerabilitiesTab } from './VulnerabilitiesTab';
 
 export default function ContainerView() {
   const { t } = useTranslation();
@@ -110,12 +111,14 @@ function Parts({ workload: w }: { workload: Workload }) {
           <Tabs.Tab value="processes" leftSection={<IconListTree {...ICON} />}>{t('containers.processes')}</Tabs.Tab>
           <Tabs.Tab value="profile" leftSection={<IconShield {...ICON} />}>{t('containers.profile')}</Tabs.Tab>
           <Tabs.Tab value="network" leftSection={<IconNetwork {...ICON} />}>{t('containers.network')}</Tabs.Tab>
+          <Tabs.Tab value="vulnerabilities" leftSection={<IconBug {...ICON} />}>{t('containers.vulnerabilities')}</Tabs.Tab>
           <Tabs.Tab value="events" leftSection={<IconFileText {...ICON} />}>{t('containers.events')}</Tabs.Tab>
           <Tabs.Tab value="details" leftSection={<IconTag {...ICON} />}>{t('containers.details')}</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="processes"><ProcessTree workload={w} /></Tabs.Panel>
         <Tabs.Panel value="profile"><ProfileTab workload={w} /></Tabs.Panel>
         <Tabs.Panel value="network"><NetworkTab workload={w} /></Tabs.Panel>
+        <Tabs.Panel value="vulnerabilities"><VulnerabilitiesTab workload={w} /></Tabs.Panel>
         <Tabs.Panel value="events"><EventsTab workload={w} /></Tabs.Panel>
         <Tabs.Panel value="details"><DetailsTab workload={w} /></Tabs.Panel>
       </Tabs>

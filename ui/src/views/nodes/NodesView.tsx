@@ -8,7 +8,10 @@ import { Empty, Gate, LoadingRows } from '../../components/States';
 import { StrengthTag, TierTag, WarnTag } from '../../components/Tags';
 import { age, bytes, count, percent, short } from '../../services/format';
 import { enforcers, enforcerStats, hosts } from '../../services/queries';
+import { hostReport, scanHost } from '../../services/scan';
 import type { Capability, Counters, Enforcer, Host } from '../../services/types';
+import { Scanners } from './Scanners';
+import { ReportPanel } from '../scan/ReportPanel';
 import { counterNames, counterValue, counterWords, LOSSES, nodeNumbers } from './counters';
 
 interface Node {
@@ -83,6 +86,10 @@ function NodeDetail({ node }: { node: Node }) {
           <Facts items={[[t('nodes.enforcer'), enforcer?.version], [t('nodes.connection'), enforcer ? t(`nodes.state_${enforcer.connection_state || 'connected'}`, enforcer.connection_state ?? '') : t('nodes.noEnforcer')], [t('nodes.joined'), enforcer?.joined_at ? t('common.ago', { age: age(enforcer.joined_at) }) : ''], [t('nodes.load'), stats ? `${percent(stats.cpu)} · ${bytes(stats.memory)}` : '']]} />
         </div>
       </Card>
+      <Card title={t('nodes.vulnerabilities')} pad={false}>
+        <ReportPanel key={host.id} brief={host.scan_summary} report={hostReport(host.id)} scan={() => scanHost(host.id)} name={host.name} kinds={['scan', 'node']} maxHeight="420px" />
+      </Card>
+      <Scanners />
       <Capabilities list={enforcer?.capabilities ?? host.capabilities ?? []} />
       <CounterCard counters={countersOf(node)} />
     </div>

@@ -6,3 +6,5 @@ mod ingest;
 mod lifecycle;
 mod policy;
 mod rules;
+mod scan;
+mod scan_crash;

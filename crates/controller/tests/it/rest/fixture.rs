@@ -27,6 +27,12 @@ pub(crate) async fn everything() -> Api {
         .tag_domain("shop", vec!["pci".into()])
         .await
         .unwrap();
+    super::scan::scanned(&api).await;
+    let entry = json!({"config": {"name": "CVE-2025-9999", "comment": "not ours"}});
+    api.admin
+        .post("/v1/vulnerability/profile/default/entry", &entry)
+        .await
+        .ok();
     api
 }
 

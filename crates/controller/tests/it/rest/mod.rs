@@ -12,6 +12,8 @@ mod live;
 mod login;
 mod noun;
 mod reference;
+mod scan;
+mod scan_vulnerability;
 
 use crate::world::World;
 use client::Client;
@@ -53,13 +55,24 @@ impl Api {
     }
 
     pub(crate) async fn over(world: World) -> Self {
+        Self::serving(world, None).await
+    }
+
+    /// Scanners elsewhere may come with this token.
+    pub(crate) async fn with_scanner_token(token: &str) -> Self {
+        let memory = Arc::new(Memory::default());
+        let world = World::over(memory.clone(), memory, Arc::default()).await;
+        Self::serving(world, Some(token)).await
+    }
+
+    async fn serving(world: World, scanner_token: Option<&str>) -> Self {
         let config = AuthConfig {
             bootstrap_password: None,
         };
         let (auth, bootstrap) = Auth::open(world.store.clone(), world.clock.clone(), config)
             .await
             .unwrap();
-        let (address, ca, stop, served) = start(&world, &auth);
+        let (address, ca, stop, served) = start(&world, &auth, scanner_token);
         let mut admin = Client::new(address, &ca);
         if let Bootstrap::Generated(first) = bootstrap {
             let reply = admin
@@ -120,6 +133,7 @@ impl Api {
 fn start(
     world: &World,
     auth: &Auth,
+    scanner_token: Option<&str>,
 ) -> (
     SocketAddr,
     String,
@@ -131,7 +145,10 @@ fn start(
     let ca = made.cert.pem();
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let config = RestConfig::new(ca.clone(), made.signing_key.serialize_pem());
+    let mut config = RestConfig::new(ca.clone(), made.signing_key.serialize_pem());
+    if let Some(token) = scanner_token {
+        config = config.with_scanner_token(token);
+    }
     let stop = CancellationToken::new();
     let (app, auth, stopped) = (
         world.app.clone(),

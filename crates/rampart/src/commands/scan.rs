@@ -1,0 +1,397 @@
+//! `rampart scan`: what is in an image, a directory or this machine, and what is known of it.
+
+mod args;
+mod database;
+mod login;
+mod output;
+mod progress;
+mod registry;
+mod suppress;
+
+pub(crate) use args::ScanArgs;
+pub(crate) use login::environment;
+
+use crate::database::DatabaseArgs;
+use anyhow::{Context, Result};
+use args::{Command, CommonArgs, ImageArgs, ImageSource, LoginArgs, Scanner};
+use rampart_model::scan::{ScanProblem, ScanReport, Severity, TargetKind};
+use rampart_scanner::{
+    cache::LayerCache,
+    scan::{self, Inspected, Options},
+    source::{Source, archive, containerd, docker, filesystem::Tree, layout},
+    stop::Stop,
+};
+use rampart_vuln::{
+    db::Database,
+    layer::{Glob, Selection},
+    matching::MatchOptions,
+    report::Shown,
+    secret,
+};
+use std::{
+    io,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
+
+const NOT_SCANNED: u8 = 4;
+const IN_PART: u8 = 5;
+
+pub(crate) fn run(args: ScanArgs) -> Result<ExitCode> {
+    match scan(args) {
+        Ok(code) => Ok(code),
+        Err(error) => {
+            eprintln!("rampart: {error:#}");
+            Ok(ExitCode::from(NOT_SCANNED))
+        }
+    }
+}
+
+fn scan(args: ScanArgs) -> Result<ExitCode> {
+    let mut run = Run::new(args.common, args.login, args.database, kind(&args.command))?;
+    if let Command::Registry(args) = &args.command {
+        return registry::scan(&mut run, args);
+    }
+    let inspected = if let Command::Sbom { path } = &args.command {
+        let found = scan::inspect_sbom(&path.display().to_string(), &suppress::bytes(path)?)
+            .with_context(|| format!("{} cannot be read as an SBOM", path.display()))?;
+        run.finish(found)?
+    } else {
+        let source = source(args.command, &mut run)?;
+        run.inspect(source)?
+    };
+    let shown = shown(&run.common);
+    let report = shown.apply(inspected.report);
+    output::write(&report, &shown, &run.common)?;
+    Ok(exit_code(&report, inspected.incomplete, &run.common))
+}
+
+/// One run of the command: how to scan, and what was set up for it.
+struct Run {
+    common: CommonArgs,
+    login: LoginArgs,
+    options: Options,
+    database: Option<Database>,
+    /// Why nothing is looked up, if it was asked for and cannot be.
+    no_database: Option<String>,
+    suppressions: suppress::Suppressions,
+    matching: MatchOptions,
+    registries: login::Registries,
+}
+
+impl Run {
+    fn new(
+        common: CommonArgs,
+        login: LoginArgs,
+        database: DatabaseArgs,
+        kind: TargetKind,
+    ) -> Result<Self> {
+        let options = options(&common, kind)?;
+        let wanted = common.scanners.contains(&Scanner::Vuln);
+        let opened = match wanted {
+            true => database::open(&common, &database)?,
+            false => None,
+        };
+        let missing = wanted && opened.is_none() && !common.format.is_sbom();
+        let matching = MatchOptions {
+            running_kernel: (kind == TargetKind::Host).then(running_kernel).flatten(),
+            ..MatchOptions::default()
+        };
+        Ok(Self {
+            no_database: missing.then(|| database::missing(&database)),
+            suppressions: suppress::Suppressions::read(&common)?,
+            common,
+            login,
+            options,
+            database: opened,
+            matching,
+            registries: login::Registries::default(),
+        })
+    }
+
+    fn inspect(&self, source: Source) -> Result<Inspected> {
+        let progress = progress::Bars::new(self.common.quiet, self.common.no_progress);
+        let inspected = scan::inspect(source, &self.options, &progress);
+        progress.finish();
+        self.finish(inspected?)
+    }
+
+    /// Judges what was found, and takes out of the count what does not count.
+    fn finish(&self, mut inspected: Inspected) -> Result<Inspected> {
+        if let Some(database) = &self.database {
+            scan::judge(&mut inspected.report, database, &self.matching)
+                .context("the vulnerability database cannot be used")?;
+        }
+        if let Some(why) = &self.no_database {
+            inspected.incomplete = true;
+            inspected.report.problems.push(ScanProblem {
+                path: "vulnerabilities".to_owned(),
+                reason: why.clone(),
+                layer: None,
+            });
+        }
+        let notes = self.suppressions.apply(&mut inspected.report);
+        if !self.common.quiet {
+            for note in notes {
+                eprintln!("rampart: {note}");
+            }
+        }
+        Ok(inspected)
+    }
+}
+
+fn shown(common: &CommonArgs) -> Shown {
+    Shown {
+        severities: common.severity.clone(),
+        ignore_unfixed: common.ignore_unfixed,
+        all_packages: common.list_all_pkgs,
+        suppressed: common.show_suppressed,
+    }
+}
+
+fn kind(command: &Command) -> TargetKind {
+    match command {
+        Command::Image(_) | Command::Registry(_) => TargetKind::Image,
+        Command::Fs { .. } => TargetKind::Filesystem,
+        Command::Rootfs { path: Some(_), .. } => TargetKind::Rootfs,
+        Command::Rootfs { .. } => TargetKind::Container,
+        Command::Sbom { .. } => TargetKind::Sbom,
+        Command::Host { .. } => TargetKind::Host,
+    }
+}
+
+/// `uname -r`: of a host's kernels only the one that runs is attacked.
+fn running_kernel() -> Option<String> {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").ok()?;
+    Some(release.trim().to_owned())
+}
+
+fn exit_code(report: &ScanReport, incomplete: bool, common: &CommonArgs) -> ExitCode {
+    let severities = report
+        .vulnerabilities
+        .iter()
+        .filter(|found| found.suppressed.is_none())
+        .map(|found| found.severity)
+        .chain(report.secrets.iter().map(|found| found.severity))
+        .chain(report.config_issues.iter().map(|found| found.severity));
+    let worst: Option<Severity> = severities.max();
+    if let (Some(limit), Some(worst)) = (common.fail_on, worst)
+        && worst >= limit
+    {
+        return ExitCode::from(if common.exit_code == 0 {
+            1
+        } else {
+            common.exit_code
+        });
+    }
+    if common.fail_on.is_none() && worst.is_some() && common.exit_code != 0 {
+        return ExitCode::from(common.exit_code);
+    }
+    ExitCode::from(if incomplete { IN_PART } else { 0 })
+}
+
+fn options(common: &CommonArgs, kind: TargetKind) -> Result<Options> {
+    let globs = |patterns: &[String]| patterns.iter().map(|text| Glob::new(text)).collect();
+    let mut selection = Selection::for_target(kind);
+    selection.skip_dirs = globs(&common.skip_dirs);
+    selection.skip_files = globs(&common.skip_files);
+    let own_rules = secret_rules(common)?;
+    if own_rules.is_some() || !common.scanners.contains(&Scanner::Secret) {
+        selection
+            .analyzers
+            .retain(|analyzer| analyzer.name() != "secret");
+    }
+    if let Some(rules) = own_rules
+        .clone()
+        .filter(|_| common.scanners.contains(&Scanner::Secret))
+    {
+        // Once a run: analyzers live as long as the program.
+        selection
+            .analyzers
+            .push(Box::leak(Box::new(secret::Files::new(rules))));
+    }
+    let configuration = common
+        .scanners
+        .contains(&Scanner::Config)
+        .then(|| own_rules.unwrap_or_else(|| Arc::new(secret::Scanner::builtin())));
+    let mut options = Options {
+        selection: Arc::new(selection),
+        configuration,
+        concurrency: common.parallel.into(),
+        stop: Stop::after(common.timeout),
+        ..Options::default()
+    };
+    if !common.no_cache {
+        options.cache = cache(common, &options);
+    }
+    Ok(options)
+}
+
+/// Our rules for secrets with those of `--secret-config`, if there is one.
+fn secret_rules(common: &CommonArgs) -> Result<Option<Arc<secret::Scanner>>> {
+    let Some(path) = &common.secret_config else {
+        return Ok(None);
+    };
+    let (file, diagnostics) = secret::RuleFile::load(&suppress::bytes(path)?);
+    for diagnostic in &diagnostics {
+        eprintln!(
+            "rampart: {}: {}: {}",
+            path.display(),
+            diagnostic.place,
+            diagnostic.reason
+        );
+    }
+    anyhow::ensure!(
+        file.rule_count() > 0 || diagnostics.is_empty(),
+        "{}: no rule could be read",
+        path.display()
+    );
+    Ok(Some(Arc::new(secret::Scanner::with(file, true))))
+}
+
+/// A cache that cannot be used costs time, not the scan.
+fn cache(common: &CommonArgs, options: &Options) -> Option<Arc<LayerCache>> {
+    let folder = common.cache_dir.clone().or_else(default_cache)?;
+    let limit = common.cache_limit_mib.saturating_mul(1 << 20);
+    let mut stamp = program_stamp();
+    if let Some(path) = &common.secret_config {
+        let rules = std::fs::read_to_string(path).unwrap_or_default();
+        stamp = format!("{stamp}\n{rules}");
+    }
+    match LayerCache::open(&folder, &options.set_name(&stamp), limit) {
+        Ok(cache) => Some(Arc::new(cache)),
+        Err(error) => {
+            if !common.quiet {
+                eprintln!("rampart: no cache: {}: {error}", folder.display());
+            }
+            None
+        }
+    }
+}
+
+fn default_cache() -> Option<PathBuf> {
+    let set = |name| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    set("XDG_CACHE_HOME")
+        .or_else(|| Some(set("HOME")?.join(".cache")))
+        .map(|dir| dir.join("rampart"))
+}
+
+/// Another build of this program may find other things in a layer.
+fn program_stamp() -> String {
+    let own = std::fs::metadata("/proc/self/exe");
+    let own = own
+        .map(|own| (own.len(), own.mtime(), own.mtime_nsec()))
+        .unwrap_or_default();
+    format!("{} {own:?}", env!("CARGO_PKG_VERSION"))
+}
+
+fn source(command: Command, run: &mut Run) -> Result<Source> {
+    let tree = |path: &Path, kind| Source::Tree(Tree::new(path, kind));
+    Ok(match command {
+        Command::Image(args) => image(&args, run)?,
+        Command::Fs { path } => tree(&path, TargetKind::Filesystem),
+        Command::Rootfs {
+            path: Some(path), ..
+        } => tree(&path, TargetKind::Rootfs),
+        Command::Rootfs { pid, .. } => Source::Tree(Tree::of_process(pid.unwrap_or(1))),
+        Command::Host { root } => Source::Tree(Tree {
+            root,
+            ..Tree::host()
+        }),
+        Command::Sbom { .. } | Command::Registry(_) => {
+            anyhow::bail!("neither an SBOM nor a registry is one source")
+        }
+    })
+}
+
+fn image(args: &ImageArgs, run: &mut Run) -> Result<Source> {
+    let choice = layout::Choice {
+        name: args.name.clone().unwrap_or_default(),
+        platform: run.common.platform.clone(),
+    };
+    match &args.input {
+        Some(input) if input.as_os_str() == "-" => {
+            let reader = Box::new(io::stdin());
+            Ok(Source::Stream(archive::Stream::new(
+                Path::new("standard input"),
+                reader,
+                choice,
+            )))
+        }
+        Some(input) if input.is_dir() => Ok(layout::open(input, &choice)?),
+        Some(input) => Ok(archive::open(input, &choice)?),
+        None => named_image(&choice, run),
+    }
+}
+
+/// From the first place that has it. Why the others do not is said when none has.
+fn named_image(choice: &layout::Choice, run: &mut Run) -> Result<Source> {
+    let mut reasons = Vec::new();
+    for from in run.login.image_src.clone() {
+        let found = match from {
+            ImageSource::Remote => run.registries.image(
+                &choice.name,
+                choice.platform.as_ref(),
+                &run.login,
+                &run.options,
+            ),
+            ImageSource::Docker => from_daemon(&docker_socket(), choice),
+            ImageSource::Podman => from_daemon(&podman_socket(), choice),
+            ImageSource::Containerd => from_containerd(choice),
+        };
+        match found {
+            Ok(source) => return Ok(source),
+            Err(error) => reasons.push(format!("{error:#}")),
+        }
+    }
+    anyhow::bail!(
+        "'{}' was found nowhere: {}",
+        choice.name,
+        reasons.join("; ")
+    )
+}
+
+/// A daemon gives what it runs; another platform's image is the registry's.
+fn from_daemon(socket: &Path, choice: &layout::Choice) -> Result<Source> {
+    if choice.platform.is_some() {
+        anyhow::bail!("{}: not asked for another platform", socket.display());
+    }
+    Ok(docker::open(socket, &choice.name)?)
+}
+
+fn docker_socket() -> PathBuf {
+    let set = std::env::var_os("DOCKER_HOST").and_then(|host| host.into_string().ok());
+    let path = set
+        .as_deref()
+        .and_then(|host| host.strip_prefix("unix://"))
+        .map(PathBuf::from);
+    path.unwrap_or_else(|| docker::DOCKER_SOCKET.into())
+}
+
+fn podman_socket() -> PathBuf {
+    let own =
+        std::env::var_os("XDG_RUNTIME_DIR").map(|dir| Path::new(&dir).join("podman/podman.sock"));
+    own.filter(|path| path.exists())
+        .unwrap_or_else(|| docker::PODMAN_SOCKET.into())
+}
+
+fn from_containerd(choice: &layout::Choice) -> Result<Source> {
+    let mut last = None;
+    for root in containerd::ROOTS {
+        match containerd::open(Path::new(root), choice) {
+            Ok(source) => return Ok(source),
+            Err(error) if Path::new(root).exists() => last = Some(error),
+            Err(_) => {}
+        }
+    }
+    match last {
+        Some(error) => Err(error.into()),
+        None => anyhow::bail!("no containerd on this machine"),
+    }
+}

@@ -1,0 +1,68 @@
+//! Where a report goes, and in which format.
+
+use super::args::{CommonArgs, Format};
+use anyhow::{Context, Result};
+use rampart_model::scan::ScanReport;
+use rampart_vuln::{
+    report::{self, Shown},
+    sbom::{self, cyclonedx, spdx},
+    vex,
+};
+use std::{
+    fs::File,
+    io::{self, Write},
+};
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+pub(super) fn write(report: &ScanReport, shown: &Shown, common: &CommonArgs) -> Result<()> {
+    let mut out: Box<dyn Write> = match &common.output {
+        Some(path) => {
+            let file =
+                File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
+            Box::new(io::BufWriter::new(file))
+        }
+        None => Box::new(io::BufWriter::new(io::stdout().lock())),
+    };
+    let written = match common.format {
+        Format::Table => report::table::write(report, shown, &mut out),
+        Format::Json => report::json::write(report, &mut out),
+        format => out.write_all(text(report, shown, format).as_bytes()),
+    };
+    written
+        .and_then(|()| out.flush())
+        .context("cannot write the report")
+}
+
+fn text(report: &ScanReport, shown: &Shown, format: Format) -> String {
+    let sbom = sbom::Options {
+        tool_version: VERSION.to_owned(),
+        created: report.scanned_at,
+        author: String::new(),
+    };
+    match format {
+        Format::Sarif => report::sarif::write(report, shown, VERSION),
+        Format::Junit => report::junit::write(report, shown),
+        Format::Html => report::html::write(report, shown, VERSION),
+        Format::TrivyJson => report::trivy::write(report, shown, &created_at(report)),
+        Format::Cyclonedx => cyclonedx::write(report, &sbom, cyclonedx::Version::V1_6, true),
+        Format::Cyclonedx15 => cyclonedx::write(report, &sbom, cyclonedx::Version::V1_5, true),
+        Format::SpdxJson => spdx::write_json(report, &sbom),
+        Format::Spdx => spdx::write_tag_value(report, &sbom),
+        Format::Openvex => vex::write_openvex(
+            report,
+            &vex::Writing {
+                author: "Rampart",
+                now: report.scanned_at,
+            },
+        ),
+        Format::Table | Format::Json => String::new(),
+    }
+}
+
+/// RFC 3339, from the report's own time.
+fn created_at(report: &ScanReport) -> String {
+    jiff::Timestamp::from_millisecond(report.scanned_at.ms())
+        .unwrap_or_default()
+        .to_string()
+}

@@ -1,0 +1,17 @@
+import { scanWorkload, workloadReport } from '../../services/scan';
+import type { Workload } from '../../services/types';
+import { ReportPanel } from '../scan/ReportPanel';
+
+export function VulnerabilitiesTab({ workload: w }: { workload: Workload }) {
+  return (
+    <ReportPanel
+      brief={w.scan_summary}
+      report={workloadReport(w.id)}
+      scan={w.running === false ? undefined : () => scanWorkload(w.id)}
+      name={w.display_name || w.name}
+      kinds={['scan', 'workload']}
+      domain={w.domain}
+      maxHeight="calc(100dvh - 260px)"
+    />
+  );
+}
