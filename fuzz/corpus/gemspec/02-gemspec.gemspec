@@ -1,0 +1,3 @@
+s.name = "a"
+s.version = %q{1}
+s.licenses = ['x']

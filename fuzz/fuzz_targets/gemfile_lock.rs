@@ -1,0 +1,12 @@
+//! Bundler's lock file.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+#[path = "support/analyze.rs"]
+mod analyze;
+
+const PATHS: &[&str] = &["Gemfile.lock"];
+
+fuzz_target!(|data: &[u8]| analyze::feed(PATHS, data));

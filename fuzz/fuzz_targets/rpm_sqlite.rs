@@ -1,0 +1,19 @@
+//! rpm's SQLite database: pages, chains and counts that lie.
+//!
+//! Holds: no panic, an end, and no more packages than the file has room for.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use rampart_vuln::analyze::rpm;
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut file = bytes.to_vec();
+    if let Some(magic) = file.get_mut(..16) {
+        magic.copy_from_slice(b"SQLite format 3\0");
+    }
+    let database = rpm::parse(&file);
+    assert!(database.packages.len() * 24 <= file.len());
+    assert!(database.owned_paths.is_sorted());
+    assert_eq!(database.broken == 0, database.first_error.is_empty());
+});
