@@ -221,6 +221,13 @@ impl TarPush {
         if directory {
             return self.collector.directory(&self.meta.path);
         }
+        if self.meta.path.is_empty() {
+            let shown = String::from_utf8_lossy(&raw).into_owned();
+            self.collector
+                .problem(&shown, "a file in the place of the root: not read");
+            let has_data = is_file(header.kind) || !matches!(header.kind, b'1'..=b'6');
+            return self.skip(if has_data { padded(size) } else { 0 });
+        }
         if let Some(whiteout) = whiteout_of(&self.meta.path) {
             match whiteout {
                 Whiteout::Opaque(path) => self.collector.opaque(path),
@@ -285,8 +292,8 @@ impl TarPush {
         };
         let size = bytes.len() as u64;
         match kind {
-            b'L' => self.next.path = Some(header::text(&bytes).to_vec()),
-            b'K' => self.next.link = Some(header::text(&bytes).to_vec()),
+            b'L' => self.next.path = long_name(&bytes),
+            b'K' => self.next.link = long_name(&bytes),
             _ => {
                 if let Err(error) = pax::apply(&bytes, &mut self.next) {
                     return self.broken(&error.to_string());
@@ -470,6 +477,12 @@ fn zeros(collector: &mut Collector, given: &mut u64, limit: u64, count: u64) -> 
         left -= take as u64;
     }
     true
+}
+
+/// An empty one leaves the header's.
+fn long_name(bytes: &[u8]) -> Option<Vec<u8>> {
+    let text = header::text(bytes);
+    (!text.is_empty()).then(|| text.to_vec())
 }
 
 fn is_file(kind: u8) -> bool {

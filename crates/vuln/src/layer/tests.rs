@@ -433,3 +433,18 @@ fn a_file_that_is_left_after_its_head() {
     collector.end(false);
     assert!(collector.finish().facts.files.is_empty());
 }
+
+/// Found by fuzzing: an empty long name made a file of the root.
+#[test]
+fn a_file_without_a_name() {
+    let layer = Tar::default()
+        .meta(b'L', b"\0")
+        .file("a/pkg", b"1")
+        .file("..", b"2")
+        .file("b/pkg", b"3")
+        .end();
+    let read = read(&layer);
+    assert_eq!(packages(&read), ["a/pkg 1", "b/pkg 3"]);
+    assert_eq!(read.facts.problems.len(), 1);
+    assert_eq!(read.facts.problems[0].path, "..");
+}
