@@ -283,7 +283,7 @@ fn default_cache() -> Option<PathBuf> {
 }
 
 /// Another build of this program may find other things in a layer.
-fn program_stamp() -> String {
+pub(crate) fn program_stamp() -> String {
     let own = std::fs::metadata("/proc/self/exe");
     let own = own
         .map(|own| (own.len(), own.mtime(), own.mtime_nsec()))

@@ -88,18 +88,6 @@ pub(super) fn start(
     Ok(())
 }
 
-/// Another build of this program may find other things in a layer.
-fn stamp() -> String {
-    use std::os::unix::fs::MetadataExt;
-    let own = std::fs::metadata("/proc/self/exe");
-    let own = own.map(|own| (own.len(), own.mtime(), own.mtime_nsec()));
-    format!(
-        "{} {:?}",
-        env!("CARGO_PKG_VERSION"),
-        own.unwrap_or_default()
-    )
-}
-
 /// The engine with what this machine's settings say.
 pub(crate) fn engine(args: &ScanningArgs, data: &Path) -> Result<Engine> {
     let selection = Arc::new(Selection::for_target(TargetKind::Image));
@@ -108,7 +96,7 @@ pub(crate) fn engine(args: &ScanningArgs, data: &Path) -> Result<Engine> {
         ..Options::default()
     };
     let folder = data.join("layers");
-    let stamp = stamp();
+    let stamp = crate::commands::scan::program_stamp();
     let limit = args.scan_cache_mib.saturating_mul(1 << 20);
     let cache = match LayerCache::open(&folder, &options.set_name(&stamp), limit) {
         Ok(cache) => Some(Arc::new(cache)),
