@@ -39,38 +39,7 @@ where
 
 /// A published vector and its base score. `None` if it is none.
 pub(super) fn cvss(source: &str, vector: &str) -> Option<Cvss> {
-    let vector = vector.trim();
-    let score = score(vector)?;
-    let version = match vector
-        .strip_prefix("CVSS:")
-        .and_then(|rest| rest.split('/').next())
-    {
-        Some(version) => version.to_owned(),
-        None => "2.0".to_owned(),
-    };
-    Some(Cvss {
-        source: source.to_owned(),
-        version,
-        vector: vector.trim_matches(['(', ')']).to_owned(),
-        score_tenths: tenths(score)?,
-    })
-}
-
-fn score(vector: &str) -> Option<f64> {
-    if vector.starts_with("CVSS:3") {
-        // A vector without all of its base metrics has no score.
-        const BASE: &[&str] = &["/AV:", "/AC:", "/PR:", "/UI:", "/S:", "/C:", "/I:", "/A:"];
-        if !BASE.iter().all(|metric| vector.contains(metric)) {
-            return None;
-        }
-    }
-    if vector.starts_with("CVSS:") {
-        return cvss::Cvss::from_str(vector).ok().map(|cvss| cvss.score());
-    }
-    let plain = vector.trim_matches(['(', ')']);
-    cvss::v2::Vector::from_str(plain)
-        .ok()
-        .map(|vector| vector.score().value())
+    rampart_vuln::cvss::scored(source, vector.trim().trim_matches(['(', ')'])).ok()
 }
 
 /// A score from 0 to 10 in tenths; `None` outside.
