@@ -1,7 +1,9 @@
 //! The command line: one variant a command, each in its own file under `commands/` or `up/`.
 
 use crate::{commands, settings, up};
-use clap::{Parser, Subcommand};
+use clap::{
+    ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand, builder::BoolishValueParser,
+};
 use std::process::ExitCode;
 
 #[derive(Parser, Debug)]
@@ -64,7 +66,25 @@ enum Command {
     Scanner(Box<settings::ScannerArgs>),
 }
 
+/// Switches that the environment sets are taken as people write them: `1`, `yes`, `on`, `true`.
+fn with_boolish_switches(command: clap::Command) -> clap::Command {
+    command
+        .mut_args(|arg| match arg.get_action() {
+            ArgAction::SetTrue if arg.get_env().is_some() => {
+                arg.value_parser(BoolishValueParser::new())
+            }
+            _ => arg,
+        })
+        .mut_subcommands(with_boolish_switches)
+}
+
 impl Cli {
+    /// Reads the command line, or ends the program with what is wrong with it.
+    pub(crate) fn read() -> Self {
+        let matches = with_boolish_switches(Self::command()).get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::Up(args) => up::run(*args),
@@ -86,5 +106,49 @@ impl Cli {
             Command::Vulnerability(args) => commands::vulnerability::run(args),
             Command::Scanner(args) => commands::scanner::run(*args),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        with_boolish_switches(Cli::command()).debug_assert();
+    }
+
+    /// `RAMPART_DB_UNSIGNED=1` was refused: only `true` and `false` were known.
+    #[test]
+    fn switches_in_the_environment_are_read_as_people_write_them() {
+        let mut command = with_boolish_switches(Cli::command());
+        let switches = switches(&mut command);
+        assert!(
+            switches.contains(&"allow_unsigned".to_owned()),
+            "{switches:?}"
+        );
+    }
+
+    /// Every switch with a variable, and that it takes `1`.
+    fn switches(command: &mut clap::Command) -> Vec<String> {
+        let mut all = Vec::new();
+        for arg in command.get_arguments() {
+            let switch = matches!(arg.get_action(), ArgAction::SetTrue) && arg.get_env().is_some();
+            if !switch {
+                continue;
+            }
+            let parser = arg.get_value_parser();
+            let mut known = parser.possible_values().into_iter().flatten();
+            assert!(
+                known.any(|value| value.matches("1", false)),
+                "{}",
+                arg.get_id()
+            );
+            all.push(arg.get_id().to_string());
+        }
+        for sub in command.get_subcommands_mut() {
+            all.extend(switches(sub));
+        }
+        all
     }
 }

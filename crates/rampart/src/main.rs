@@ -10,12 +10,11 @@ mod database;
 mod settings;
 mod up;
 
-use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     end_quietly_when_nobody_reads();
-    let cli = cli::Cli::parse();
+    let cli = cli::Cli::read();
     match cli.run() {
         Ok(code) => code,
         Err(error) => {

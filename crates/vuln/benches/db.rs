@@ -4,7 +4,8 @@
 //! and CVEs at once), or read with `-- --rows FILE --records FILE`, one JSON object a line. Sizes
 //! are ratios to the same rows as JSON lines; a cold open is one of a fresh [`Database`], whose
 //! pages are all still to be checked. Times are processor time of one thread. `--keep FILE` writes
-//! the database.
+//! the database, `--db FILE --packages REPORT` matches a report's packages with a real one,
+//! `--rounds N` says how often each is timed.
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used)]
 
 use ed25519_dalek::SigningKey;
@@ -30,17 +31,27 @@ const PACKAGES: usize = 1000;
 
 fn main() {
     let mut args = std::env::args().skip(1);
-    let (mut rows, mut records, mut keep) = (None, None, None);
+    let (mut rows, mut records, mut keep, mut rounds) = (None, None, None, ROUNDS);
+    let (mut real, mut installed) = (None, None);
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--rows" => rows = args.next(),
             "--records" => records = args.next(),
             "--keep" => keep = args.next(),
+            "--db" => real = args.next(),
+            "--packages" => installed = args.next(),
+            "--rounds" => rounds = args.next().and_then(|n| n.parse().ok()).unwrap_or(ROUNDS),
             _ => {}
         }
     }
+    if let (Some(db), Some(packages)) = (real, installed) {
+        let bytes: Bytes = Arc::new(std::fs::read(db).unwrap());
+        let open = || Database::open_unsigned(bytes.clone()).unwrap();
+        let (distro, packages) = report(&packages);
+        return matches(&open, &distro, &packages, rounds);
+    }
     let advisories = rows.map_or_else(made_up, |path| read(&path, advisory));
-    let records = records.map_or_else(Vec::new, |path| read(&path, record));
+    let records = records.map_or_else(|| texts_for(&advisories), |path| read(&path, record));
     let json: usize = advisories
         .iter()
         .map(|row| line(row).to_string().len() + 1)
@@ -79,13 +90,13 @@ fn main() {
     let open = || Database::open(bytes.clone(), &keys).unwrap();
     println!(
         "open, signature checked: {:.3} ms",
-        ms(mean(|| drop(open())))
+        ms(mean_of(rounds, || drop(open())))
     );
     println!(
         "check of every page: {:.1} ms",
-        ms(mean(|| open().verify_all().unwrap()))
+        ms(mean_of(rounds, || open().verify_all().unwrap()))
     );
-    lookups(&open, &advisories);
+    lookups(&open, &advisories, rounds);
 }
 
 /// What a day changes: one row in a thousand is new, as are some texts.
@@ -116,26 +127,10 @@ fn day(file: &[u8], advisories: &[Advisory], records: &[Record]) {
     );
 }
 
-fn lookups(open: &dyn Fn() -> Database, advisories: &[Advisory]) {
+fn lookups(open: &dyn Fn() -> Database, advisories: &[Advisory], rounds: u32) {
+    let mean = |run: &mut dyn FnMut()| mean_of(rounds, run);
     let (distro, packages) = image(advisories);
-    let options = |details| MatchOptions {
-        details,
-        ..MatchOptions::default()
-    };
-    for (name, details) in [("without texts", false), ("with texts", true)] {
-        let cold =
-            mean(|| drop(find(&open(), Some(&distro), &packages, &options(details)).unwrap()));
-        let db = open();
-        let found = find(&db, Some(&distro), &packages, &options(details)).unwrap();
-        let warm = mean(|| drop(find(&db, Some(&distro), &packages, &options(details)).unwrap()));
-        println!(
-            "match of {} packages {name}: {:.2} ms with a cold open, {:.2} ms warm, {} findings",
-            packages.len(),
-            ms(cold),
-            ms(warm),
-            found.vulnerabilities.len()
-        );
-    }
+    matches(open, &distro, &packages, rounds);
     let buckets: Vec<(Bucket, &str)> = packages
         .iter()
         .map(|package| {
@@ -146,7 +141,7 @@ fn lookups(open: &dyn Fn() -> Database, advisories: &[Advisory]) {
         })
         .collect();
     let db = open();
-    let all = || {
+    let mut all = || {
         for (bucket, name) in &buckets {
             std::hint::black_box(db.advisories(bucket, name).unwrap());
         }
@@ -154,8 +149,38 @@ fn lookups(open: &dyn Fn() -> Database, advisories: &[Advisory]) {
     println!(
         "all rows of {} packages: {:.2} ms",
         buckets.len(),
-        ms(mean(all))
+        ms(mean(&mut all))
     );
+}
+
+fn matches(open: &dyn Fn() -> Database, distro: &Distro, packages: &[Package], rounds: u32) {
+    let mean = |run: &mut dyn FnMut()| mean_of(rounds, run);
+    let options = |details| MatchOptions {
+        details,
+        ..MatchOptions::default()
+    };
+    for (name, details) in [("without texts", false), ("with texts", true)] {
+        let cold =
+            mean(&mut || drop(find(&open(), Some(distro), packages, &options(details)).unwrap()));
+        let db = open();
+        let found = find(&db, Some(distro), packages, &options(details)).unwrap();
+        let warm =
+            mean(&mut || drop(find(&db, Some(distro), packages, &options(details)).unwrap()));
+        println!(
+            "match of {} packages {name}: {:.2} ms with a cold open, {:.2} ms warm, {} findings",
+            packages.len(),
+            ms(cold),
+            ms(warm),
+            found.vulnerabilities.len()
+        );
+    }
+}
+
+/// The packages of a report of `rampart scan --format json --list-all-pkgs`.
+fn report(path: &str) -> (Distro, Vec<Package>) {
+    let report: rampart_model::scan::ScanReport =
+        serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    (report.distro.unwrap_or_default(), report.packages)
 }
 
 /// A thousand packages of the largest bucket, each a little older than its newest fix: an image
@@ -256,6 +281,50 @@ fn made_up() -> Vec<Advisory> {
         }
     }
     rows
+}
+
+/// What is known of each flaw, of the length that NVD's texts have in the middle.
+fn texts_for(advisories: &[Advisory]) -> Vec<Record> {
+    let mut ids: Vec<&str> = advisories.iter().map(|row| row.id.as_str()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let words = [
+        "buffer",
+        "length",
+        "request",
+        "allows",
+        "remote",
+        "attackers",
+        "memory",
+        "crafted",
+        "parser",
+        "checked",
+    ];
+    let made = ids.into_iter().enumerate().map(|(n, id)| {
+        let word = |at: usize| words[(n * 7 + at * (n % 5 + 1)) % words.len()];
+        let sentence: Vec<String> = (0..40)
+            .map(|at| format!("{}{}", word(at), (n * at) % 97))
+            .collect();
+        Record {
+            id: id.to_owned(),
+            title: format!("{} {} in {}", word(1), word(2), n % 900),
+            description: sentence.join(" "),
+            references: (0..4)
+                .map(|at| format!("https://example.org/{}/{n}-{at}", word(at)))
+                .collect(),
+            cvss: vec![Cvss {
+                source: "nvd".into(),
+                version: "3.1".into(),
+                vector: "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H".into(),
+                score_tenths: 98,
+            }],
+            published: "2024-01-01T00:00:00Z".into(),
+            modified: "2024-02-01T00:00:00Z".into(),
+            feed: "nvd".into(),
+            ..Record::default()
+        }
+    });
+    made.collect()
 }
 
 fn build(advisories: &[Advisory], records: &[Record]) -> Vec<u8> {
@@ -370,10 +439,6 @@ fn record(value: &Value) -> Record {
 
 /// Processor time of a run, on the average of some: what others do on the machine does not count,
 /// and the kernel's count is coarser than one run.
-fn mean(run: impl FnMut()) -> Duration {
-    mean_of(ROUNDS, run)
-}
-
 fn mean_of(rounds: u32, mut run: impl FnMut()) -> Duration {
     let start = cpu();
     (0..rounds).for_each(|_| run());

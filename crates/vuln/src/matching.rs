@@ -16,7 +16,7 @@ pub use explain::{Reason, explain};
 
 use crate::{
     advisory::{Interval, Record},
-    db::{Database, DbError, Strings, TextPage},
+    db::{Database, DbError, Strings, Text, TextPage},
     version::Scheme,
 };
 use distro::{Judges, Naming, problem};
@@ -24,9 +24,9 @@ use judge::{Decided, OwnId, Said, Subject, Verdict};
 use package::Lookup;
 use rampart_model::{
     Distro, Package,
-    scan::{FixStatus, ScanProblem, Severity, Suppression, Vulnerability},
+    scan::{Epss, FixStatus, ScanProblem, Severity, Suppression, Vulnerability},
 };
-use std::collections::BTreeMap;
+use std::{cmp::Ordering, collections::BTreeMap};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MatchOptions {
@@ -368,44 +368,53 @@ impl<'a> Search<'a> {
         self.describe()?;
         self.tell_foreign();
         self.tell_unlabelled();
-        let mut found = self.found;
-        found.sort_by(|(a_id, a), (b_id, b)| {
-            a.package
+        // Findings are large: their places are sorted, and each moves once.
+        let mut order: Vec<usize> = (0..self.found.len()).collect();
+        order.sort_by(|&a, &b| match (self.found.get(a), self.found.get(b)) {
+            (Some((a_id, a)), Some((b_id, b))) => a
+                .package
                 .cmp(&b.package)
                 .then(b.severity.cmp(&a.severity))
-                .then_with(|| a_id.cmp(b_id))
+                .then_with(|| a_id.cmp(b_id)),
+            _ => Ordering::Equal,
         });
+        let mut take = |at| {
+            self.found
+                .get_mut(at)
+                .map(|(_, found)| std::mem::take(found))
+        };
         Ok(Matches {
-            vulnerabilities: found
-                .into_iter()
-                .map(|(_, vulnerability)| vulnerability)
-                .collect(),
+            vulnerabilities: order.into_iter().filter_map(&mut take).collect(),
             problems: self.problems,
         })
     }
 
-    /// Adds what is known of each vulnerability, each looked up once and in order.
+    /// Adds what is known of each vulnerability, each looked up once and in the database's order.
     fn describe(&mut self) -> Result<(), DbError> {
-        self.found.sort_by(|a, b| a.1.id.cmp(&b.1.id));
+        let mut order: Vec<(String, usize)> = self
+            .found
+            .iter_mut()
+            .enumerate()
+            .map(|(at, (_, found))| (std::mem::take(&mut found.id), at))
+            .collect();
+        order.sort_unstable();
         let mut page = TextPage::default();
-        for same in self.found.chunk_by_mut(|a, b| a.1.id == b.1.id) {
-            let Some(id) = same.first().map(|(_, first)| first.id.clone()) else {
+        for same in order.chunk_by_mut(|a, b| a.0 == b.0) {
+            let Some((id, _)) = same.first() else {
                 continue;
             };
-            let record = self.db.head_of(&id)?;
-            let epss = self.db.epss_of(&id)?;
-            let text = if self.options.details {
-                self.db.text_of(&id, &mut page)?
-            } else {
-                None
-            };
-            let text = text.unwrap_or_default();
-            for (_, vulnerability) in same {
-                fill(vulnerability, record.as_ref());
-                vulnerability.epss = epss;
-                vulnerability.title.clone_from(&text.title);
-                vulnerability.description.clone_from(&text.description);
-                vulnerability.references.clone_from(&text.references);
+            let mut known = Known::of(self.db, id, self.options.details, &mut page)?;
+            let last = same.len() - 1;
+            for (nth, (id, at)) in same.iter_mut().enumerate() {
+                let Some((_, found)) = self.found.get_mut(*at) else {
+                    continue;
+                };
+                found.id = std::mem::take(id);
+                if nth == last {
+                    std::mem::take(&mut known).fill(found);
+                } else {
+                    known.clone().fill(found);
+                }
             }
         }
         Ok(())
@@ -455,22 +464,43 @@ impl<'a> Search<'a> {
     }
 }
 
-fn fill(vulnerability: &mut Vulnerability, record: Option<&Record>) {
-    let vendor = Some(vulnerability.severity).filter(|&severity| severity != Severity::Unknown);
-    let (severity, source) = severity::of(vendor, &vulnerability.feed, record);
-    vulnerability.severity = severity;
-    vulnerability.severity_source = source;
-    let Some(record) = record else { return };
-    let mut aliases = record.aliases.clone();
-    aliases.append(&mut vulnerability.aliases);
-    vulnerability.aliases = aliases;
-    vulnerability.cvss.clone_from(&record.cvss);
-    vulnerability
-        .known_exploited
-        .clone_from(&record.known_exploited);
-    vulnerability.cwes.clone_from(&record.cwes);
-    vulnerability.published.clone_from(&record.published);
-    vulnerability.modified.clone_from(&record.modified);
+/// What the database knows of one vulnerability, whatever the package.
+#[derive(Clone, Default)]
+struct Known {
+    record: Option<Record>,
+    epss: Option<Epss>,
+    text: Text,
+}
+
+impl Known {
+    fn of(db: &Database, id: &str, details: bool, page: &mut TextPage) -> Result<Self, DbError> {
+        let text = if details { db.text_of(id, page)? } else { None };
+        Ok(Self {
+            record: db.head_of(id)?,
+            epss: db.epss_of(id)?,
+            text: text.unwrap_or_default(),
+        })
+    }
+
+    fn fill(self, found: &mut Vulnerability) {
+        let vendor = Some(found.severity).filter(|&severity| severity != Severity::Unknown);
+        (found.severity, found.severity_source) =
+            severity::of(vendor, &found.feed, self.record.as_ref());
+        found.epss = self.epss;
+        found.title = self.text.title;
+        found.description = self.text.description;
+        found.references = self.text.references;
+        let Some(mut record) = self.record else {
+            return;
+        };
+        record.aliases.append(&mut found.aliases);
+        found.aliases = record.aliases;
+        found.cvss = record.cvss;
+        found.known_exploited = record.known_exploited;
+        found.cwes = record.cwes;
+        found.published = record.published;
+        found.modified = record.modified;
+    }
 }
 
 /// Worst first by what an attacker is likely to do with it: known to be exploited, then severity,

@@ -30,17 +30,15 @@ pub(crate) fn of(
         .severities
         .iter()
         .filter(|(_, severity)| *severity != Severity::Unknown);
-    if let Some((source, severity)) = said.min_by_key(|(source, _)| (order(source), source.clone()))
-    {
+    let first = |a: &str, b: &str| order(a).cmp(&order(b)).then_with(|| a.cmp(b));
+    if let Some((source, severity)) = said.min_by(|(a, _), (b, _)| first(a, b)) {
         return (*severity, source.clone());
     }
     let scored = record.cvss.iter().filter(|cvss| cvss.score_tenths > 0);
-    let best = scored.min_by_key(|cvss| {
-        (
-            version_rank(&cvss.version),
-            order(&cvss.source),
-            cvss.source.clone(),
-        )
+    let best = scored.min_by(|a, b| {
+        version_rank(&a.version)
+            .cmp(&version_rank(&b.version))
+            .then_with(|| first(&a.source, &b.source))
     });
     best.map_or((Severity::Unknown, String::new()), |cvss| {
         (of_score(cvss), cvss.source.clone())
