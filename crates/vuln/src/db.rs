@@ -313,15 +313,15 @@ impl Database {
                 bucket: bucket.clone(),
                 package: package.to_owned(),
                 id: id.to_string(),
-                aliases: strings.list(&group.errata),
+                aliases: strings.list(group.errata),
                 status: group.status,
                 intervals: (0..group.intervals.len())
                     .map(|at| group.interval(at, strings))
                     .collect(),
-                versions: strings.list(&group.versions),
-                fixed_versions: strings.list(&group.fixed_versions),
+                versions: strings.list(group.versions),
+                fixed_versions: strings.list(group.fixed_versions),
                 severity: group.severity,
-                arches: strings.list(&group.arches),
+                arches: strings.list(group.arches),
                 module: group
                     .module
                     .map(|at| strings.get(at).to_owned())

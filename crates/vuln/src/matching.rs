@@ -296,7 +296,10 @@ impl<'a> Search<'a> {
         let mut silent = 0;
         for group in &groups {
             let subject = self.subject(package, &place.lookup.version);
-            let verdict = match judge::judge(&subject, group, &self.strings, &mut self.scratch) {
+            // Where it is fixed in the more special place, the more general one is not asked.
+            let outside_counts = place.rank > 0;
+            let (strings, scratch) = (&self.strings, &mut self.scratch);
+            let verdict = match judge::judge(&subject, group, strings, scratch, outside_counts) {
                 Ok(verdict) => verdict,
                 Err(error) => {
                     silent += 1;
@@ -306,8 +309,7 @@ impl<'a> Search<'a> {
             };
             match verdict {
                 Verdict::Elsewhere => continue,
-                // Where it is fixed in the more special place, the more general one is not asked.
-                Verdict::Outside if place.rank == 0 => continue,
+                Verdict::Outside if !outside_counts => continue,
                 Verdict::UnknownModule => {
                     self.unlabelled.push(index);
                     continue;

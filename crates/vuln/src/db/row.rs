@@ -262,11 +262,8 @@ impl Strings {
             .unwrap_or_default()
     }
 
-    pub(crate) fn list(&self, indices: &[u32]) -> Vec<String> {
-        indices
-            .iter()
-            .map(|&index| self.get(index).to_owned())
-            .collect()
+    pub(crate) fn list(&self, indices: Indices<'_>) -> Vec<String> {
+        indices.iter().map(|at| self.get(at).to_owned()).collect()
     }
 
     fn index(&self, reader: &mut Reader<'_>) -> Result<u32, Malformed> {
@@ -280,8 +277,37 @@ impl Strings {
         u32::try_from(index).map_err(|_| Malformed)
     }
 
-    fn indices(&self, reader: &mut Reader<'_>) -> Result<Vec<u32>, Malformed> {
-        (0..reader.count(1)?).map(|_| self.index(reader)).collect()
+    /// Steps over a list, checking that each of it exists.
+    fn indices<'a>(&self, reader: &mut Reader<'a>) -> Result<Indices<'a>, Malformed> {
+        let count = reader.count(1)?;
+        let packed = reader.rest();
+        for _ in 0..count {
+            self.index(reader)?;
+        }
+        Ok(Indices { packed, count })
+    }
+}
+
+/// A list of strings as it stands in the page: read again by those who want it, which few do.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Indices<'a> {
+    /// Begins with the list, which was checked to be whole.
+    packed: &'a [u8],
+    count: usize,
+}
+
+impl Indices<'_> {
+    pub(crate) fn len(&self) -> usize {
+        self.count
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u32> {
+        let mut reader = Reader::new(self.packed);
+        (0..self.count).map_while(move |_| reader.u32().ok())
     }
 }
 
@@ -320,10 +346,10 @@ pub(crate) struct Group<'a> {
     pub(crate) severity: Option<Severity>,
     pub(crate) feed: usize,
     pub(crate) intervals: Intervals,
-    pub(crate) versions: Vec<u32>,
-    pub(crate) fixed_versions: Vec<u32>,
-    pub(crate) arches: Vec<u32>,
-    pub(crate) errata: Vec<u32>,
+    pub(crate) versions: Indices<'a>,
+    pub(crate) fixed_versions: Indices<'a>,
+    pub(crate) arches: Indices<'a>,
+    pub(crate) errata: Indices<'a>,
     pub(crate) module: Option<u32>,
     ids: &'a [u8],
 }
@@ -413,7 +439,7 @@ fn read_group<'a>(reader: &mut Reader<'a>, strings: &Strings) -> Result<Group<'a
     };
     let mask = if first & EXTRAS == 0 { 0 } else { reader.u8()? };
     let mut list = |bit: u8| match mask & bit {
-        0 => Ok(Vec::new()),
+        0 => Ok(Indices::default()),
         _ => strings.indices(reader),
     };
     let (versions, fixed_versions) = (list(HAS_VERSIONS)?, list(HAS_FIXED)?);
@@ -541,10 +567,10 @@ mod tests {
         for (at, interval) in body.intervals.iter().enumerate() {
             assert_eq!(&full.interval(at, &strings), interval);
         }
-        assert_eq!(strings.list(&full.versions), body.versions);
-        assert_eq!(strings.list(&full.fixed_versions), body.fixed_versions);
-        assert_eq!(strings.list(&full.arches), body.arches);
-        assert_eq!(strings.list(&full.errata), body.errata);
+        assert_eq!(strings.list(full.versions), body.versions);
+        assert_eq!(strings.list(full.fixed_versions), body.fixed_versions);
+        assert_eq!(strings.list(full.arches), body.arches);
+        assert_eq!(strings.list(full.errata), body.errata);
         assert_eq!(full.module.map(|at| strings.get(at)), Some("nodejs:18"));
         assert_eq!(short.interval(0, &strings), simple.intervals[0]);
         for group in &groups {

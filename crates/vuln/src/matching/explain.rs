@@ -73,8 +73,13 @@ pub fn explain(
                 .each_id(&search.strings, |id| ids.push(id.to_string()))
                 .map_err(|_| DbError::corrupt("rows of a package"))?;
             let subject = search.subject(package, &place.lookup.version);
-            let verdict =
-                super::judge::judge(&subject, group, &search.strings, &mut Interval::default());
+            let verdict = super::judge::judge(
+                &subject,
+                group,
+                &search.strings,
+                &mut Interval::default(),
+                true,
+            );
             let intervals: Vec<Interval> = (0..group.intervals.len())
                 .map(|at| group.interval(at, &search.strings))
                 .collect();
@@ -90,7 +95,7 @@ pub fn explain(
                     scheme: subject.scheme.to_string(),
                     feed: db.feed_name(group.feed).to_owned(),
                     id,
-                    advisories: search.strings.list(&group.errata),
+                    advisories: search.strings.list(group.errata),
                     status: group.status,
                     range: range(&intervals, group.versions.len()),
                     affected,

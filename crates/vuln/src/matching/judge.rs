@@ -58,20 +58,27 @@ impl Subject<'_> {
     }
 }
 
-/// `scratch` spares an allocation for each interval.
+/// `scratch` spares an allocation for each interval. `outside_counts`: it matters to the caller
+/// whether a row that does not hold the version spoke of the package at all.
 pub(crate) fn judge(
     subject: &Subject<'_>,
     group: &Group<'_>,
     strings: &Strings,
     scratch: &mut Interval,
+    outside_counts: bool,
 ) -> Result<Verdict, InvalidVersion> {
     if !arch_fits(
         &subject.package.arch,
-        group.arches.iter().map(|&at| strings.get(at)),
+        group.arches.iter().map(|at| strings.get(at)),
     ) {
         return Ok(Verdict::Elsewhere);
     }
     let module = group.module.map_or("", |at| strings.get(at));
+    let within = within(subject, group, strings, scratch);
+    // Nearly all rows are about versions long gone: whether they are a module's is not looked into.
+    if module.is_empty() && !outside_counts && matches!(within, Ok(None)) {
+        return Ok(Verdict::Outside);
+    }
     let modular = group.intervals.iter().any(|(_, end)| match end {
         EndAt::Fixed(at) => strings.get(*at).contains(".module"),
         _ => false,
@@ -81,7 +88,7 @@ pub(crate) fn judge(
         ModuleFit::Not => return Ok(Verdict::Elsewhere),
         ModuleFit::Unknown => return Ok(Verdict::UnknownModule),
     }
-    let within = within(subject, group, strings, scratch)?;
+    let within = within?;
     Ok(match (within, group.status) {
         (None, _) => Verdict::Outside,
         (Some(_), FixStatus::NotAffected) => Verdict::NotAffected,
@@ -108,14 +115,14 @@ fn within(
             Err(error) => failed = Some(error),
         }
     }
-    let named = |&at: &u32| {
+    let named = |at| {
         let version = strings.get(at);
         version == subject.version || subject.order(version) == Some(Ordering::Equal)
     };
     if group
         .versions
         .iter()
-        .any(|&at| strings.get(at) == subject.version)
+        .any(|at| strings.get(at) == subject.version)
         || group.versions.iter().any(named)
     {
         return Ok(Some(None));
@@ -170,7 +177,7 @@ pub(crate) fn said(
     verdict: Verdict,
     rank: u8,
 ) -> Said {
-    let mut fixed: Vec<String> = strings.list(&group.fixed_versions);
+    let mut fixed: Vec<String> = strings.list(group.fixed_versions);
     for (_, end) in group.intervals.iter() {
         if let EndAt::Fixed(at) = end {
             fixed.push(strings.get(*at).to_owned());
@@ -183,7 +190,7 @@ pub(crate) fn said(
         status: group.status,
         severity: group.severity,
         fixed,
-        errata: strings.list(&group.errata),
+        errata: strings.list(group.errata),
         rank,
     }
 }
