@@ -8,6 +8,7 @@
     clippy::cast_sign_loss
 )]
 
+mod attach;
 mod build;
 mod cache;
 mod engine;

@@ -2,6 +2,7 @@
 
 use super::args::{CommonArgs, Format};
 use anyhow::{Context, Result};
+use rampart_api::{convert, rest::scan::ScanResultFile};
 use rampart_model::scan::ScanReport;
 use rampart_vuln::{
     report::{self, Shown},
@@ -11,9 +12,10 @@ use rampart_vuln::{
 use std::{
     fs::File,
     io::{self, Write},
+    path::Path,
 };
 
-const VERSION: &str = env!("CARGO_PKG_VERSION");
+pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 pub(super) fn write(report: &ScanReport, shown: &Shown, common: &CommonArgs) -> Result<()> {
     let mut out: Box<dyn Write> = match &common.output {
@@ -45,6 +47,7 @@ fn text(report: &ScanReport, shown: &Shown, format: Format) -> String {
         Format::Junit => report::junit::write(report, shown),
         Format::Html => report::html::write(report, shown, VERSION),
         Format::TrivyJson => report::trivy::write(report, shown, &created_at(report)),
+        Format::Neuvector => neuvector(report, shown),
         Format::Cyclonedx => cyclonedx::write(report, &sbom, cyclonedx::Version::V1_6, true),
         Format::Cyclonedx15 => cyclonedx::write(report, &sbom, cyclonedx::Version::V1_5, true),
         Format::SpdxJson => spdx::write_json(report, &sbom),
@@ -57,6 +60,32 @@ fn text(report: &ScanReport, shown: &Shown, format: Format) -> String {
             },
         ),
         Format::Table | Format::Json => String::new(),
+    }
+}
+
+/// The report in the words of the REST API, as NeuVector's stand-alone scanner leaves it.
+fn neuvector(report: &ScanReport, shown: &Shown) -> String {
+    let report = convert::repository_report(report, true, shown.suppressed);
+    neuvector_file(&ScanResultFile {
+        error_message: String::new(),
+        report: Some(report),
+    })
+}
+
+fn neuvector_file(file: &ScanResultFile) -> String {
+    let mut text = serde_json::to_string_pretty(file).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// Pipelines that read NeuVector's file find there why there is no report, too.
+pub(super) fn write_failure(path: &Path, error: &anyhow::Error) {
+    let file = neuvector_file(&ScanResultFile {
+        error_message: format!("{error:#}"),
+        report: None,
+    });
+    if let Err(error) = std::fs::write(path, file) {
+        eprintln!("rampart: cannot write {}: {error}", path.display());
     }
 }
 
