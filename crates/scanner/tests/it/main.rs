@@ -19,4 +19,5 @@ mod real;
 mod registry;
 mod server;
 mod service;
+mod storage;
 mod store;
