@@ -128,10 +128,10 @@ function Secrets({ report }: { report: ScanReport }) {
         <tbody>
           {secrets.map((s, i) => (
             <tr key={i}>
-              <td style={{ whiteSpace: 'normal' }}><Safe value={s.type} wrap /></td>
+              <td className="prose"><Safe value={s.type} wrap /></td>
               <td><SeverityTag severity={s.severity} /></td>
-              <td style={{ whiteSpace: 'normal' }}><Safe value={s.line ? `${s.path}:${s.line}` : s.path} mono wrap breaks />{s.deleted_later ? <div><WarnTag hint={t('scan.deletedHint')}>{t('scan.deleted')}</WarnTag></div> : null}</td>
-              <td style={{ whiteSpace: 'normal' }}><Safe value={s.evidence} mono wrap breaks /></td>
+              <td className="prose"><Safe value={s.line ? `${s.path}:${s.line}` : s.path} mono wrap breaks />{s.deleted_later ? <div><WarnTag hint={t('scan.deletedHint')}>{t('scan.deleted')}</WarnTag></div> : null}</td>
+              <td className="prose"><Safe value={s.evidence} mono wrap breaks /></td>
             </tr>
           ))}
         </tbody>
