@@ -20,6 +20,8 @@ use std::{
 };
 
 const INDEX_DEPTH: usize = 4;
+/// Of the images a place has, in an error.
+const NAMES_SHOWN: usize = 10;
 
 /// Which of several images, and for which platform.
 #[derive(Clone, Debug, Default)]
@@ -169,15 +171,17 @@ fn choose_docker<'a>(
 }
 
 pub(super) fn no_such(place: &Path, name: &str, available: Vec<String>) -> SourceError {
-    let available = if available.is_empty() {
-        "no names".into()
-    } else {
-        available.join(", ")
-    };
+    let shown = available.iter().take(NAMES_SHOWN).cloned();
+    let mut shown = shown.collect::<Vec<_>>().join(", ");
+    if available.is_empty() {
+        shown.push_str("no names");
+    } else if available.len() > NAMES_SHOWN {
+        shown.push_str(&format!(" and {} more", available.len() - NAMES_SHOWN));
+    }
     SourceError::NoSuchImage {
         name: name.to_owned(),
         path: place.to_owned(),
-        available,
+        available: shown,
     }
 }
 

@@ -88,7 +88,7 @@ pub(crate) struct ImageArgs {
     /// What `oras attach` would do: the SBOM is pushed as an artifact whose subject is the image
     /// that was scanned, with artifact type application/vnd.cyclonedx+json or
     /// application/spdx+json; a registry without the referrers API gets the sha256-… tag of OCI
-    /// 1.1. `oras discover`, `cosign tree` and `--sbom-sources oci` find it. The login needs the
+    /// 1.1. `oras discover` and `--sbom-sources oci` (here and in Trivy) find it. The login needs the
     /// right to push. Twice is as once.
     #[arg(
         long,

@@ -95,3 +95,69 @@ fn created_at(report: &ScanReport) -> String {
         .unwrap_or_default()
         .to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rampart_model::{
+        Package, PackageKind, Severity, Vulnerability,
+        scan::{Layer, ScanTarget, Suppression},
+    };
+
+    fn report() -> ScanReport {
+        let found = |id: &str, severity| Vulnerability {
+            id: id.into(),
+            severity,
+            fixed_versions: vec!["3.0.2".into()],
+            ..Vulnerability::default()
+        };
+        let accepted = Vulnerability {
+            suppressed: Some(Suppression::default()),
+            ..found("CVE-2", Severity::Low)
+        };
+        ScanReport {
+            target: ScanTarget {
+                repository: "shop/web".into(),
+                tag: "1".into(),
+                layers: vec![Layer::default()],
+                ..ScanTarget::default()
+            },
+            packages: vec![Package::new(PackageKind::Deb, "openssl", "3.0.1")],
+            vulnerabilities: vec![found("CVE-1", Severity::High), accepted],
+            ..ScanReport::default()
+        }
+    }
+
+    #[test]
+    fn neuvectors_file_is_the_answer_of_the_api_beside_an_error() {
+        let report = report();
+        let text = text(&report, &Shown::default(), Format::Neuvector);
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let answer = convert::repository_report(&report, true, false);
+        assert_eq!(value["report"], serde_json::to_value(answer).unwrap());
+        assert_eq!(value["error_message"], "");
+        for (pointer, expected) in [
+            ("/report/vulnerabilities/0/name", "CVE-1"),
+            ("/report/vulnerabilities/0/severity", "High"),
+            ("/report/vulnerabilities/0/package_name", "openssl"),
+            ("/report/layers/0/vulnerabilities/0/name", "CVE-1"),
+            ("/report/modules/0/version", "3.0.1"),
+            ("/report/repository", "shop/web"),
+        ] {
+            assert_eq!(value.pointer(pointer).unwrap(), expected, "{pointer}");
+        }
+        assert!(!text.contains("\"accepted\"") && value["report"]["vulnerabilities"][1].is_null());
+    }
+
+    #[test]
+    fn a_scan_that_failed_leaves_the_reason_in_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("scan_result.json");
+        let error = anyhow::anyhow!("no such image").context("not scanned");
+        write_failure(&path, &error);
+        let value: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        assert_eq!(value["error_message"], "not scanned: no such image");
+        assert!(value["report"].is_null());
+    }
+}
