@@ -342,7 +342,7 @@ fn write(shared: &Shared, seen: &Seen, path: &str, body: &[u8]) -> Response<Body
         );
         let cut = faults.upload_cuts > 0;
         faults.upload_cuts = faults.upload_cuts.saturating_sub(1);
-        if !cut || faults.upload_cuts % 2 == 0 {
+        if !cut || faults.upload_cuts.is_multiple_of(2) {
             pushed.blobs.insert(name, body.to_vec());
         }
         drop((faults, pushed));
