@@ -84,6 +84,11 @@ const PAGES = {
     await page.locator('tbody tr').first().click();
     await page.getByRole('tab', { name: /Layers/ }).waitFor();
   },
+  'image-sbom': async (page) => {
+    await imageTab(page, 'Vulnerabilities');
+    await page.getByRole('button', { name: /^Download the SBOM/ }).click();
+    await page.getByRole('menuitem', { name: 'SPDX 2.3' }).waitFor();
+  },
   'image-packages': async (page) => imageTab(page, 'Packages'),
   'image-layers': async (page) => {
     await imageTab(page, 'Layers');

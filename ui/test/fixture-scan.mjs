@@ -30,6 +30,16 @@ const finding = ([name, package_name, package_type, package_version, fixed_versi
   published_timestamp: now() - (20 + i * 37) * DAY, last_modified_timestamp: now() - 3 * DAY, in_base_image: false, accepted_by: '', accepted_reason: '',
 });
 
+/** A bill of materials as the controller sends it: a file with a name and a type of its own. */
+function sbom(report, { params }) {
+  const format = params.get('format') || 'cyclonedx';
+  const file = (type, end) => ({ 'content-type': type, 'content-disposition': `attachment; filename="${report.name.replace(/[^A-Za-z0-9._-]/g, '-')}.${end}"` });
+  if (format === 'spdx') return { spdxVersion: 'SPDX-2.3', packages: report.modules.map((m) => ({ name: m.name, versionInfo: m.version })), fileHeaders: file('application/spdx+json', 'spdx.json') };
+  if (!format.startsWith('cyclonedx')) throw Object.assign(new Error('format is one of cyclonedx, cyclonedx-1.5, spdx'), { status: 400 });
+  const specVersion = format === 'cyclonedx' ? '1.6' : '1.5';
+  return { bomFormat: 'CycloneDX', specVersion, components: report.modules.map(({ name, version }) => ({ type: 'library', name, version })), fileHeaders: file(`application/vnd.cyclonedx+json; version=${specVersion}`, 'cdx.json') };
+}
+
 const LAYERS = [
   ['# debian.sh --arch amd64 out/ bookworm', 48_512_004, 88],
   ['RUN /bin/sh -c apt-get update && apt-get install -y --no-install-recommends ca-certificates curl libxml2 && rm -rf /var/lib/apt/lists/*', 18_204_110, 31],
@@ -168,6 +178,9 @@ export function scanRoutes({ state, find, change, activity, Refusal }) {
     }],
     ['GET', '/v1/scan/registry/:name/images', (c) => ({ images: one(c.name).images.map(imageRow) })],
     ['GET', '/v1/scan/registry/:name/image/:id', (c) => ({ report: shown(state, image(c).report) })],
+    ['GET', '/v1/scan/registry/:name/image/:id/sbom', (c) => sbom(image(c).report, c)],
+    ['GET', '/v1/scan/workload/:id/sbom', (c) => sbom(find(s().workloads.get(c.id), 'scan'), c)],
+    ['GET', '/v1/scan/host/:id/sbom', (c) => sbom(find(s().hosts.get(c.id), 'scan'), c)],
     ['GET', '/v1/scan/registry/:name/layers/:id', (c) => ({ report: { layers: layers(image(c).report) } })],
     ['POST', '/v1/scan/workload/:id', (c) => { const w = find(state.workloads.find((x) => x.id === c.id), 'container'); s().workloads.set(w.id, makeReport(w.image, FLAWS.slice(6))); change('workload', w.id); return {}; }],
     ['GET', '/v1/scan/workload/:id', (c) => { const w = find(state.workloads.find((x) => x.id === c.id), 'container'); return { report: shown(state, find(s().workloads.get(c.id), 'scan'), w.domain, w.image) }; }],

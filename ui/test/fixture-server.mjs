@@ -292,7 +292,8 @@ export function createFixture(options = {}) {
         if (!match) continue;
         if (req.method !== 'GET' && user.role !== 'admin' && path !== `/v1/user/${user.username}`) throw new Refusal(403, 'your role cannot change this');
         const ids = Object.fromEntries(route.names.map((name, i) => [name, decodeURIComponent(match[i + 1])]));
-        return send(200, route.handler({ ...ids, user, body, params: url.searchParams }));
+        const { fileHeaders, ...answer } = route.handler({ ...ids, user, body, params: url.searchParams });
+        return send(200, answer, fileHeaders);
       }
       throw new Refusal(404, `no route for ${req.method} ${path}`);
     } catch (error) {

@@ -322,6 +322,50 @@ describe('vulnerabilities', () => {
     expect(await screen.findByRole('table', { name: 'Vulnerabilities' }, WAIT)).toBeVisible();
   });
 
+  it('hands a bill of materials over as a file, of a container, a node and an image', async () => {
+    await start();
+    await session();
+    const user = userEvent.setup();
+    const textOf = (of: Blob) => new Promise<string>((done) => { const reader = new FileReader(); reader.onload = () => done(String(reader.result)); reader.readAsText(of); });
+    const saved: { name: string; type: string; text: Promise<string> }[] = [];
+    let blob = new Blob();
+    Object.assign(URL, { createObjectURL: (made: Blob) => { blob = made; return 'blob:x'; }, revokeObjectURL: () => {} });
+    const click = vi.spyOn(HTMLAnchorElement.prototype, 'click').mockImplementation(function (this: HTMLAnchorElement) {
+      saved.push({ name: this.download, type: blob.type, text: textOf(blob) });
+    });
+    const container = fixture.state.workloads.find((w) => fixture.state.scan.workloads.has(w.id));
+    const image = (fixture.state.scan.registries[0]?.images ?? []).find((i) => i.report);
+    const imageId = image?.report?.image_id?.replace('sha256:', '');
+    for (const [path, of, format, type, end] of [
+      [`/containers/${container?.id}?tab=vulnerabilities`, container?.image ?? '', 'CycloneDX 1.6', 'application/vnd.cyclonedx+json; version=1.6', 'cdx.json'],
+      [`/containers/${container?.id}?tab=vulnerabilities`, container?.image ?? '', 'SPDX 2.3', 'application/spdx+json', 'spdx.json'],
+      [`/registries/${fixture.state.scan.registries[0]?.name}/images/${imageId}`, image?.report?.name ?? '', 'CycloneDX 1.5', 'application/vnd.cyclonedx+json; version=1.5', 'cdx.json'],
+    ]) {
+      const { unmount } = show(path as string);
+      await user.click(await screen.findByRole('button', { name: /^Download the SBOM/ }, WAIT));
+      const before = saved.length;
+      await user.click(await screen.findByRole('menuitem', { name: format }, WAIT));
+      await waitFor(() => expect(saved, document.querySelector('.mantine-Notification-root')?.textContent ?? '').toHaveLength(before + 1), WAIT);
+      expect(saved[before]).toMatchObject({ name: `${(of as string).replace(/[^A-Za-z0-9._-]/g, '-')}.${end}`, type });
+      expect(await saved[before]?.text).toContain('openssl');
+      unmount();
+    }
+    click.mockRestore();
+  }, 60_000);
+
+  it('says why a bill of materials could not be had', async () => {
+    await start();
+    await session();
+    const user = userEvent.setup();
+    const container = fixture.state.workloads.find((w) => fixture.state.scan.workloads.has(w.id));
+    show(`/containers/${container?.id}?tab=vulnerabilities`);
+    const button = await screen.findByRole('button', { name: /^Download the SBOM/ }, WAIT);
+    fixture.state.scan.workloads.delete(container?.id ?? '');
+    await user.click(button);
+    await user.click(await screen.findByRole('menuitem', { name: 'SPDX 2.3' }, WAIT));
+    expect(await screen.findByText('The SBOM could not be downloaded', {}, WAIT)).toBeVisible();
+  }, 60_000);
+
   it('warns of a database that is old, and of none', async () => {
     await start();
     fixture.state.scan.stale = true;

@@ -10,13 +10,16 @@ mod blob;
 mod cloud;
 mod credentials;
 mod digest_of;
+mod push;
 mod reference;
+mod referrer;
 mod send;
 
 pub use blob::BlobReader;
 pub use cloud::Environment;
 pub use credentials::{Credentials, Login};
 pub use reference::{BadReference, Reference};
+pub use referrer::{Artifact, Attached, MAX_ARTIFACT_BYTES};
 
 use crate::{
     digest,
@@ -87,6 +90,14 @@ pub enum RegistryError {
     Answer { url: String, reason: String },
     #[error("{what} is not what its digest names: the bytes received are {actual}")]
     WrongDigest { what: String, actual: String },
+    #[error(
+        "{registry} refuses the push to {repository}: the login needs the right to push there: {reason}"
+    )]
+    PushDenied {
+        repository: String,
+        registry: String,
+        reason: String,
+    },
     #[error("the login helper docker-credential-{helper} failed: {reason}")]
     Helper { helper: String, reason: String },
     #[error("the token exchange with {cloud} failed: {reason}")]
@@ -301,8 +312,17 @@ impl Client {
     /// A whole answer, up to the size of a document.
     async fn small_body(
         &self,
+        answer: reqwest::Response,
+        url: &str,
+    ) -> Result<Vec<u8>, RegistryError> {
+        self.body(answer, url, DOCUMENT_BYTES).await
+    }
+
+    async fn body(
+        &self,
         mut answer: reqwest::Response,
         url: &str,
+        limit: usize,
     ) -> Result<Vec<u8>, RegistryError> {
         let mut bytes = Vec::new();
         loop {
@@ -312,8 +332,8 @@ impl Client {
                 source,
             })?;
             let Some(chunk) = chunk else { return Ok(bytes) };
-            if bytes.len() + chunk.len() > DOCUMENT_BYTES {
-                let reason = format!("it is larger than {DOCUMENT_BYTES} bytes");
+            if bytes.len() + chunk.len() > limit {
+                let reason = format!("it is larger than {limit} bytes");
                 return Err(RegistryError::Answer {
                     url: url.to_owned(),
                     reason,
@@ -325,45 +345,6 @@ impl Client {
 
     fn request(&self, method: Method, url: &str) -> reqwest::RequestBuilder {
         self.http.request(method, url)
-    }
-
-    /// What refers to a manifest: signatures, attestations, SBOMs. By the referrers API, or by
-    /// the tag that stands in for it.
-    ///
-    /// # Errors
-    /// When the registry cannot be asked; none are no error.
-    pub async fn referrers(
-        &self,
-        reference: &Reference,
-        subject: &str,
-        artifact_type: Option<&str>,
-    ) -> Result<Vec<Descriptor>, RegistryError> {
-        let endpoint = self.reachable(&reference.registry).await?;
-        let repository = &reference.repository;
-        let url = format!("{}/v2/{repository}/referrers/{subject}", endpoint.base);
-        let request = self
-            .request(Method::GET, &url)
-            .header(header::ACCEPT, image::ACCEPT);
-        let answer = self
-            .send(&endpoint, &scope(repository, "pull"), subject, request)
-            .await;
-        let bytes = match answer {
-            Ok(answer) => self.small_body(answer, &url).await?,
-            Err(RegistryError::NotFound { .. }) => {
-                let tag = subject.replace(':', "-");
-                match self.manifest(&endpoint, repository, &tag).await {
-                    Ok((bytes, _)) => bytes,
-                    Err(RegistryError::NotFound { .. }) => return Ok(Vec::new()),
-                    Err(error) => return Err(error),
-                }
-            }
-            Err(error) => return Err(error),
-        };
-        let Document::Index(mut found) = image::document(&bytes)? else {
-            return Ok(Vec::new());
-        };
-        found.retain(|entry| artifact_type.is_none_or(|wanted| entry.artifact_type == wanted));
-        Ok(found)
     }
 
     /// Names of all repositories, as far as the login may see them.

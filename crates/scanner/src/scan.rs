@@ -4,6 +4,7 @@
 //! repeated. Layers are read [`Options::concurrency`] at a time; one that is in the cache is not
 //! read at all. Limits: facts of all layers together, [`FACTS_BYTES`]; what is beyond is told of.
 
+mod attached;
 mod stack;
 
 use crate::{
@@ -13,6 +14,7 @@ use crate::{
     source::{Blobs, Image, Source, SourceError, archive, filesystem::Tree},
     stop::{Stop, StopReason},
 };
+pub use attached::inspect_attached;
 use rampart_model::{
     Timestamp,
     scan::{ScanProblem, ScanReport, ScanTarget, TargetKind},

@@ -1,16 +1,20 @@
 //! Where what is scanned comes from, one file each.
 
 pub mod archive;
+pub mod attached;
 pub(crate) mod bolt;
 pub mod containerd;
 pub mod docker;
+pub mod docker_root;
 pub mod filesystem;
 pub mod layout;
 pub mod registry;
+mod split;
+pub mod storage;
 pub(crate) mod tarball;
 
 use crate::{
-    image::{self, Descriptor, ImageError},
+    image::{self, Descriptor, ImageError, Platform},
     stop::Stop,
 };
 use rampart_model::scan::ScanTarget;
@@ -61,6 +65,24 @@ impl Image {
         image::describe(&self.config, &self.layers, &mut target)?;
         Ok(target)
     }
+}
+
+/// A store that keeps one platform of an image has that one or none.
+pub(crate) fn check_platform(config: &[u8], wanted: Option<&Platform>) -> Result<(), SourceError> {
+    let Some(wanted) = wanted else { return Ok(()) };
+    let mut target = ScanTarget::default();
+    image::describe(config, &[], &mut target)?;
+    let platform = Some(Platform {
+        os: target.os,
+        arch: target.arch,
+        variant: target.variant,
+    });
+    let only = Descriptor {
+        platform,
+        ..Descriptor::default()
+    };
+    image::select(&[only], Some(wanted))?;
+    Ok(())
 }
 
 #[derive(Debug, thiserror::Error)]

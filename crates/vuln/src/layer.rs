@@ -15,6 +15,7 @@ mod header;
 mod path;
 mod pax;
 mod sparse;
+pub mod split;
 mod tar;
 
 #[cfg(test)]

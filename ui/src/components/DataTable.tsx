@@ -1,3 +1,4 @@
+import { useMediaQuery } from '@mantine/hooks';
 import { IconArrowDown, IconArrowUp } from '@tabler/icons-react';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { type KeyboardEvent, type ReactNode, useMemo, useRef, useState } from 'react';
@@ -13,6 +14,8 @@ export interface Column<T> {
   right?: boolean;
   /** No padding, for a mark between two columns. */
   tight?: boolean;
+  /** Left out where the window is narrow, so that what matters is seen without scrolling. */
+  spare?: boolean;
 }
 
 interface Props<T> {
@@ -32,12 +35,17 @@ interface Props<T> {
 }
 
 const ROW = 37;
+const NARROW = '(max-width: 1020px)';
+/** A narrow table scrolls sideways below this. */
+const NARROW_WIDTH = 600;
 /** Shorter tables are rendered whole. */
 const VIRTUAL_FROM = 120;
 
 /** A dense table: sticky head, sorting, arrow keys from row to row, Enter opens, long lists drawn in
  * part. */
-export function DataTable<T>(props: Props<T>) {
+export function DataTable<T>(given: Props<T>) {
+  const narrow = useMediaQuery(NARROW, false, { getInitialValueInEffect: false });
+  const props = useMemo(() => (narrow && given.columns.some((c) => c.spare) ? { ...given, columns: given.columns.filter((c) => !c.spare), minWidth: NARROW_WIDTH } : given), [narrow, given]);
   const { label, rows, columns, rowKey, empty, footer, maxHeight, minWidth } = props;
   const [sort, setSort] = useState(props.initialSort);
   const [cursor, setCursor] = useState(0);

@@ -43,7 +43,31 @@ export function buildUrl(path: string, params?: Params): string {
   return `/api${path}${text ? `?${text}` : ''}`;
 }
 
-export async function call<T>(path: string, { method = 'GET', body, params, signal }: Options = {}): Promise<T> {
+export async function call<T>(path: string, options: Options = {}): Promise<T> {
+  const response = await answer(path, options);
+  return parse<T>(await response.text(), response.status);
+}
+
+export interface FileAnswer {
+  /** As the server named it. */
+  name: string;
+  type: string;
+  text: string;
+}
+
+/** An answer that is a file to keep. */
+export async function file(path: string, params?: Params): Promise<FileAnswer> {
+  const response = await answer(path, { params });
+  return { name: fileName(response.headers.get('content-disposition')), type: response.headers.get('content-type') ?? 'application/octet-stream', text: await response.text() };
+}
+
+/** A name without folders, whatever the header says; the browser makes the rest safe. */
+export function fileName(disposition: string | null): string {
+  const name = /filename="([^"]+)"/.exec(disposition ?? '')?.[1] ?? '';
+  return name.split(/[\\/]/).pop() || 'download';
+}
+
+async function answer(path: string, { method = 'GET', body, params, signal }: Options): Promise<Response> {
   const headers: Record<string, string> = { Accept: 'application/json', 'X-Rampart-Console': '1' };
   if (body !== undefined) headers['Content-Type'] = 'application/json';
   let response: Response;
@@ -59,9 +83,8 @@ export async function call<T>(path: string, { method = 'GET', body, params, sign
     if (cause instanceof DOMException && cause.name === 'AbortError') throw cause;
     throw new ApiError(0, 0, 'offline', 'The console cannot be reached. Check that Rampart is running and your network is up.');
   }
-  const text = await response.text();
-  if (response.ok) return parse<T>(text, response.status);
-  const error = failure(response.status, text);
+  if (response.ok) return response;
+  const error = failure(response.status, await response.text());
   if (response.status === 401 && path !== '/v1/auth') onExpired();
   throw error;
 }

@@ -1,6 +1,7 @@
 // Scans: what the console reads of them and the changes it can make.
 import { queryOptions } from '@tanstack/react-query';
-import { call, segment } from './http';
+import { download } from './export';
+import { call, file, segment } from './http';
 import type { AcceptedEntry, ImageSummary, RegistrySummary, Scanner, ScanLayer, ScanReport, ScanStatus, TestStep, VulnerabilityAsset, VulnerabilityDetail } from './types';
 
 export const SEVERITIES = ['Critical', 'High', 'Medium', 'Low', 'Negligible', 'Unknown'] as const;
@@ -50,6 +51,23 @@ export const imageLayers = (name: string, id: string) =>
   });
 export const workloadReport = (id: string) => queryOptions({ queryKey: ['scan', 'report', 'workload', id], queryFn: ({ signal }) => report(`/v1/scan/workload/${segment(id)}`, signal) });
 export const hostReport = (id: string) => queryOptions({ queryKey: ['scan', 'report', 'host', id], queryFn: ({ signal }) => report(`/v1/scan/host/${segment(id)}`, signal) });
+
+/** What a bill of materials is of, and where it is asked for. */
+export const imageSbom = (name: string, id: string) => `/v1/scan/registry/${segment(name)}/image/${segment(id)}/sbom`;
+export const workloadSbom = (id: string) => `/v1/scan/workload/${segment(id)}/sbom`;
+export const hostSbom = (id: string) => `/v1/scan/host/${segment(id)}/sbom`;
+
+/** Formats as the API calls them, and as people do. */
+export const SBOM_FORMATS = [
+  ['cyclonedx', 'CycloneDX 1.6'],
+  ['cyclonedx-1.5', 'CycloneDX 1.5'],
+  ['spdx', 'SPDX 2.3'],
+] as const;
+
+export async function saveSbom(path: string, format: string) {
+  const { name, type, text } = await file(path, { format });
+  download(name, type, text);
+}
 
 export const vulnerabilities = () =>
   queryOptions({ queryKey: ['scan', 'vulnerability'], queryFn: async ({ signal }) => (await call<{ vulnerabilities?: VulnerabilityAsset[] | null }>('/v1/scan/vulnerability', { signal })).vulnerabilities ?? [] });

@@ -1188,6 +1188,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/scan/host/{id}/sbom": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Rampart: the bill of materials of a node
+         * @description Needs `rt_scan`, to read, everywhere.
+         */
+        get: operations["sbom_host"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/scan/hosts/scan_report": {
         parameters: {
             query?: never;
@@ -1240,6 +1260,26 @@ export interface paths {
          * @description Needs `rt_scan`, to read, everywhere.
          */
         get: operations["scan_image_report"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/scan/image/{id}/sbom": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Rampart: the bill of materials of an image
+         * @description Needs `rt_scan`, to read, everywhere.
+         */
+        get: operations["sbom_image"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1356,6 +1396,26 @@ export interface paths {
          * @description Needs `reg_scan`, to read, everywhere.
          */
         get: operations["registry_image_report"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/scan/registry/{name}/image/{id}/sbom": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Rampart: the bill of materials of an image
+         * @description Needs `reg_scan`, to read, everywhere.
+         */
+        get: operations["sbom_registry_image"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1670,6 +1730,26 @@ export interface paths {
          * @description Needs `rt_scan`, to write, in the domain of what is changed.
          */
         post: operations["scan_scan_workload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/scan/workload/{id}/sbom": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Rampart: the bill of materials of a container
+         * @description Needs `rt_scan`, to read, in the domain of what is asked for.
+         */
+        get: operations["sbom_workload"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -4040,6 +4120,8 @@ export interface components {
             read: boolean;
             write: boolean;
         };
+        /** @description Rampart: a bill of materials, CycloneDX or SPDX as was asked for. */
+        SbomDocument: Record<string, never>;
         ScanAssetsData: {
             images: components["schemas"]["ScannedAsset"][];
             nodes: components["schemas"]["ScannedAsset"][];
@@ -8232,6 +8314,43 @@ export interface operations {
             };
         };
     };
+    sbom_host: {
+        parameters: {
+            query?: {
+                /** @description `cyclonedx` (1.6, the default), `cyclonedx-1.5`, `spdx` (2.3 as JSON) or `spdx-tag-value`. */
+                format?: string;
+                /** @description CycloneDX with the vulnerabilities found; `false` is the default. */
+                vulnerabilities?: boolean;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.cyclonedx+json": components["schemas"]["SbomDocument"];
+                    "application/spdx+json": components["schemas"]["SbomDocument"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     scan_hosts_report: {
         parameters: {
             query?: never;
@@ -8323,6 +8442,43 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ScanReportData"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    sbom_image: {
+        parameters: {
+            query?: {
+                /** @description `cyclonedx` (1.6, the default), `cyclonedx-1.5`, `spdx` (2.3 as JSON) or `spdx-tag-value`. */
+                format?: string;
+                /** @description CycloneDX with the vulnerabilities found; `false` is the default. */
+                vulnerabilities?: boolean;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.cyclonedx+json": components["schemas"]["SbomDocument"];
+                    "application/spdx+json": components["schemas"]["SbomDocument"];
                 };
             };
             /** @description Not done; the body says why */
@@ -8623,6 +8779,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ScanReportData"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    sbom_registry_image: {
+        parameters: {
+            query?: {
+                /** @description `cyclonedx` (1.6, the default), `cyclonedx-1.5`, `spdx` (2.3 as JSON) or `spdx-tag-value`. */
+                format?: string;
+                /** @description CycloneDX with the vulnerabilities found; `false` is the default. */
+                vulnerabilities?: boolean;
+            };
+            header?: never;
+            path: {
+                name: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.cyclonedx+json": components["schemas"]["SbomDocument"];
+                    "application/spdx+json": components["schemas"]["SbomDocument"];
                 };
             };
             /** @description Not done; the body says why */
@@ -9227,6 +9421,43 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Empty"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    sbom_workload: {
+        parameters: {
+            query?: {
+                /** @description `cyclonedx` (1.6, the default), `cyclonedx-1.5`, `spdx` (2.3 as JSON) or `spdx-tag-value`. */
+                format?: string;
+                /** @description CycloneDX with the vulnerabilities found; `false` is the default. */
+                vulnerabilities?: boolean;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.cyclonedx+json": components["schemas"]["SbomDocument"];
+                    "application/spdx+json": components["schemas"]["SbomDocument"];
                 };
             };
             /** @description Not done; the body says why */

@@ -88,6 +88,11 @@ pub struct ScanCacheData {
     pub cache_hits: u64,
 }
 
+/// Rampart: a bill of materials, CycloneDX or SPDX as was asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(value_type = Object)]
+pub struct SbomDocument(pub serde_json::Value);
+
 /// One vulnerability in one package.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Vulnerability {
@@ -282,6 +287,14 @@ pub struct ScanRepoReport {
     /// Rampart.
     pub config_issues: Vec<ScanConfigIssue>,
     pub problems: Vec<ScanProblem>,
+}
+
+/// What NeuVector's stand-alone scanner leaves in `scan_result.json`: a report, or why not.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ScanResultFile {
+    /// Empty when the scan went well.
+    pub error_message: String,
+    pub report: Option<ScanRepoReport>,
 }
 
 /// Where a pipeline's scan comes from.

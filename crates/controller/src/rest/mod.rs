@@ -33,6 +33,7 @@ mod redact;
 mod registry;
 mod role;
 mod router;
+mod sbom;
 mod scan;
 mod scanner;
 mod server;

@@ -74,10 +74,13 @@ fn operation(endpoint: &Endpoint, schemas: &mut Schemas) -> utoipa::openapi::pat
     for name in endpoint.path.split(['{', '}']).skip(1).step_by(2) {
         builder = builder.parameter(parameter(name, ParameterIn::Path, "", Type::String));
     }
-    if endpoint.list {
-        for (name, kind, help) in QUERY {
-            builder = builder.parameter(parameter(name, ParameterIn::Query, help, kind.clone()));
-        }
+    let query = match endpoint {
+        _ if endpoint.list => QUERY,
+        _ if is_sbom(endpoint) => SBOM_QUERY,
+        _ => &[],
+    };
+    for (name, kind, help) in query {
+        builder = builder.parameter(parameter(name, ParameterIn::Query, help, kind.clone()));
     }
     if let Some(body) = endpoint.body {
         let content = ContentBuilder::new()
@@ -121,6 +124,24 @@ const QUERY: &[(&str, Type, &str)] = &[
     ),
 ];
 
+const SBOM_QUERY: &[(&str, Type, &str)] = &[
+    (
+        "format",
+        Type::String,
+        "`cyclonedx` (1.6, the default), `cyclonedx-1.5`, `spdx` (2.3 as JSON) or `spdx-tag-value`.",
+    ),
+    (
+        "vulnerabilities",
+        Type::Boolean,
+        "CycloneDX with the vulnerabilities found; `false` is the default.",
+    ),
+];
+
+/// What these answer is a file, in one of several formats.
+fn is_sbom(endpoint: &Endpoint) -> bool {
+    endpoint.path.ends_with("/sbom")
+}
+
 fn parameter(name: &str, place: ParameterIn, help: &str, kind: Type) -> Parameter {
     let required = if place == ParameterIn::Path {
         Required::True
@@ -161,17 +182,18 @@ fn need(need: Need) -> String {
 }
 
 fn responses(endpoint: &Endpoint, schemas: &mut Schemas) -> utoipa::openapi::Responses {
-    let kind = if endpoint.path == "/v1/live" {
-        "text/event-stream"
-    } else {
-        "application/json"
+    let kinds: &[&str] = match endpoint.path {
+        "/v1/live" => &["text/event-stream"],
+        _ if is_sbom(endpoint) => &["application/vnd.cyclonedx+json", "application/spdx+json"],
+        _ => &["application/json"],
     };
     let content = ContentBuilder::new()
         .schema(Some(RefOr::Ref((endpoint.answer)(schemas))))
         .build();
-    let done = ResponseBuilder::new()
-        .description("Done")
-        .content(kind, content);
+    let mut done = ResponseBuilder::new().description("Done");
+    for kind in kinds {
+        done = done.content(*kind, content.clone());
+    }
     let error = ContentBuilder::new()
         .schema(Some(RefOr::Ref(Ref::from_schema_name(Error::name()))))
         .build();

@@ -21,7 +21,6 @@ use rampart_api::{
     rest::{Empty, registry::*, scan::*},
 };
 use rampart_model::{Registry, ScanReport as Report};
-use std::sync::Arc;
 
 const TRANSACTION: &str = "X-Transaction-ID";
 
@@ -263,8 +262,12 @@ pub(super) async fn images(
     }))
 }
 
-/// The report of an image of a registry, by image id or digest.
-async fn find(rest: &Rest, registry: &str, id: &str) -> Result<(Arc<Registry>, Report), Failure> {
+/// The name and the report of an image of a registry, by image id or digest.
+pub(super) async fn find(
+    rest: &Rest,
+    registry: &str,
+    id: &str,
+) -> Result<(String, Report), Failure> {
     let known = rest.app().registry(registry)?;
     let rows = rest.app().registry_images(registry)?;
     let row = rows
@@ -280,7 +283,7 @@ async fn find(rest: &Rest, registry: &str, id: &str) -> Result<(Arc<Registry>, R
         image: &name,
     };
     let (_, report) = rest.app().scan_report(&row.scan.key, place).await?;
-    Ok((known, report))
+    Ok((name, report))
 }
 
 pub(super) async fn image_report(

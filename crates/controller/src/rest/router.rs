@@ -5,7 +5,7 @@ use super::{
     endpoint::{Endpoint, Need, Verb, schema_of},
     error::Failure,
     eula, group, guard, layer, live, log, misc, node, password, policy, profile, registry, role,
-    scan, scanner, service, system, user, vulnerability, workload,
+    sbom, scan, scanner, service, system, user, vulnerability, workload,
 };
 use crate::auth::Permission as P;
 use axum::{Router, middleware, response::IntoResponse, routing};
@@ -209,11 +209,14 @@ endpoints! {
     GET    "/v1/scan/cache_data/{id}" Read(RtScan) scan::cache_data () -> ScanCacheData, "The layer cache of a scanner";
     POST   "/v1/scan/workload/{id}" WriteDomain(RtScan) scan::scan_workload () -> Empty, "Scan a running container";
     GET    "/v1/scan/workload/{id}" ReadDomain(RtScan) scan::workload_report () -> ScanReportData, "What the scan of a container found";
+    GET    "/v1/scan/workload/{id}/sbom" ReadDomain(RtScan) sbom::workload () -> SbomDocument, "Rampart: the bill of materials of a container";
     POST   "/v1/scan/workloads/scan_report" ReadDomain(RtScan) scan::workloads_report (ScanReportQuery) -> AssetScanReportData, "Vulnerabilities of containers, page by page";
     LIST   "/v1/scan/image" Read(RtScan) scan::images () -> ScanImagesData, "Images that run";
     GET    "/v1/scan/image/{id}" Read(RtScan) scan::image_report () -> ScanReportData, "What the scan of an image found";
+    GET    "/v1/scan/image/{id}/sbom" Read(RtScan) sbom::image () -> SbomDocument, "Rampart: the bill of materials of an image";
     POST   "/v1/scan/host/{id}" Write(RtScan) scan::scan_host () -> Empty, "Scan a node";
     GET    "/v1/scan/host/{id}" Read(RtScan) scan::host_report () -> ScanReportData, "What the scan of a node found";
+    GET    "/v1/scan/host/{id}/sbom" Read(RtScan) sbom::host () -> SbomDocument, "Rampart: the bill of materials of a node";
     POST   "/v1/scan/hosts/scan_report" Read(RtScan) scan::hosts_report (ScanReportQuery) -> AssetScanReportData, "Vulnerabilities of nodes, page by page";
     LIST   "/v1/scan/platform" Read(RtScan) scan::platforms () -> ScanPlatformsData, "The orchestrator";
     POST   "/v1/scan/platform/platform" Write(RtScan) scan::scan_platform () -> Empty, "Scan the orchestrator";
@@ -234,6 +237,7 @@ endpoints! {
     DELETE "/v1/scan/registry/{name}/scan" Write(RegScan) registry::stop () -> Empty, "Stop scanning a registry";
     LIST   "/v1/scan/registry/{name}/images" Read(RegScan) registry::images () -> RegistryImagesData, "Images of a registry";
     GET    "/v1/scan/registry/{name}/image/{id}" Read(RegScan) registry::image_report () -> ScanReportData, "What the scan of an image found";
+    GET    "/v1/scan/registry/{name}/image/{id}/sbom" Read(RegScan) sbom::registry_image () -> SbomDocument, "Rampart: the bill of materials of an image";
     GET    "/v1/scan/registry/{name}/layers/{id}" Read(RegScan) registry::layers () -> ScanLayersReportData, "What each layer of an image brought";
     GET    "/v1/list/registry_type" SignedIn misc::registry_types () -> ListData, "Kinds of registries";
     GET    "/v1/scan/asset" ReadDomain(RtScan) vulnerability::assets () -> ScanAssetsData, "Vulnerabilities, and everything that was scanned";

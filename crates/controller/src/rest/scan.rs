@@ -231,22 +231,32 @@ pub(super) async fn scan_workload(
     done()
 }
 
-pub(super) async fn workload_report(
-    State(rest): State<Rest>,
-    who: Who,
-    Ask(query): Ask,
-    Name(id): Name,
-) -> Answer<ScanReportData> {
-    let view = workload(&rest, &who, &id, false)?;
-    let scan = rest.app().workload_scan(&id)?;
+/// A container's last scan, for those who may see the container.
+pub(super) async fn workload_scan(
+    rest: &Rest,
+    who: &Who,
+    id: &str,
+) -> Result<(Arc<WorkloadView>, Report), Failure> {
+    let view = workload(rest, who, id, false)?;
+    let scan = rest.app().workload_scan(id)?;
     if scan.key.is_empty() {
-        return Err(Failure::not_found("scan of container", &id));
+        return Err(Failure::not_found("scan of container", id));
     }
     let place = Place {
         domain: &view.workload.domain,
         image: &view.workload.image,
     };
     let (_, report) = rest.app().scan_report(&scan.key, place).await?;
+    Ok((view, report))
+}
+
+pub(super) async fn workload_report(
+    State(rest): State<Rest>,
+    who: Who,
+    Ask(query): Ask,
+    Name(id): Name,
+) -> Answer<ScanReportData> {
+    let (_, report) = workload_scan(&rest, &who, &id).await?;
     Ok(Json(ScanReportData {
         report: convert::report(&report, shows_accepted(&query)),
     }))
@@ -283,30 +293,36 @@ fn image_id(view: &WorkloadView) -> String {
     digest.strip_prefix("sha256:").unwrap_or(digest).to_owned()
 }
 
-pub(super) async fn image_report(
-    State(rest): State<Rest>,
-    Ask(query): Ask,
-    Name(id): Name,
-) -> Answer<ScanReportData> {
+/// An image's name and its last scan, by digest, image id or name.
+pub(super) async fn image_scan(rest: &Rest, id: &str) -> Result<(String, Report), Failure> {
     let running = rest.app().running_images();
     let found = running.into_iter().find(|(view, _)| {
         image_id(view) == id || view.workload.image_digest == id || view.workload.image == id
     });
     let (key, image) = match found {
         Some((view, scan)) => (scan.key, view.workload.image.clone()),
-        None => match rest.app().image_result(&id) {
+        None => match rest.app().image_result(id) {
             Some((key, summary)) => (key, summary.name.clone()),
-            None => return Err(Failure::not_found("image", &id)),
+            None => return Err(Failure::not_found("image", id)),
         },
     };
     if key.is_empty() {
-        return Err(Failure::not_found("scan of image", &id));
+        return Err(Failure::not_found("scan of image", id));
     }
     let place = Place {
         domain: "",
         image: &image,
     };
     let (_, report) = rest.app().scan_report(&key, place).await?;
+    Ok((image, report))
+}
+
+pub(super) async fn image_report(
+    State(rest): State<Rest>,
+    Ask(query): Ask,
+    Name(id): Name,
+) -> Answer<ScanReportData> {
+    let (_, report) = image_scan(&rest, &id).await?;
     Ok(Json(ScanReportData {
         report: convert::report(&report, shows_accepted(&query)),
     }))
@@ -317,13 +333,23 @@ pub(super) async fn scan_host(State(rest): State<Rest>, Name(id): Name) -> Answe
     done()
 }
 
+/// A node's name and its last scan.
+pub(super) async fn host_scan(rest: &Rest, id: &str) -> Result<(String, Report), Failure> {
+    let node = rest.app().node(id)?;
+    let key = format!("host/{id}");
+    let (_, report) = rest.app().scan_report(&key, Place::default()).await?;
+    Ok((node.node.name.clone(), report))
+}
+
 pub(super) async fn host_report(
     State(rest): State<Rest>,
     Ask(query): Ask,
     Name(id): Name,
 ) -> Answer<ScanReportData> {
-    rest.app().node(&id)?;
-    named_report(&rest, &format!("host/{id}"), &query).await
+    let (_, report) = host_scan(&rest, &id).await?;
+    Ok(Json(ScanReportData {
+        report: convert::report(&report, shows_accepted(&query)),
+    }))
 }
 
 async fn named_report(rest: &Rest, key: &str, query: &ListQuery) -> Answer<ScanReportData> {

@@ -1,7 +1,9 @@
 //! `rampart scan`: what is in an image, a directory or this machine, and what is known of it.
 
 mod args;
+mod attach;
 mod database;
+mod image;
 mod login;
 mod output;
 mod progress;
@@ -13,12 +15,12 @@ pub(crate) use login::environment;
 
 use crate::database::DatabaseArgs;
 use anyhow::{Context, Result};
-use args::{Command, CommonArgs, ImageArgs, ImageSource, LoginArgs, Scanner};
+use args::{Command, CommonArgs, Format, ImageArgs, LoginArgs, Scanner};
 use rampart_model::scan::{ScanProblem, ScanReport, Severity, TargetKind};
 use rampart_scanner::{
     cache::LayerCache,
     scan::{self, Inspected, Options},
-    source::{Source, archive, containerd, docker, filesystem::Tree, layout},
+    source::{Source, filesystem::Tree},
     stop::Stop,
 };
 use rampart_vuln::{
@@ -29,7 +31,6 @@ use rampart_vuln::{
     secret,
 };
 use std::{
-    io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -40,9 +41,15 @@ const NOT_SCANNED: u8 = 4;
 const IN_PART: u8 = 5;
 
 pub(crate) fn run(args: ScanArgs) -> Result<ExitCode> {
+    let result_file = (args.common.format == Format::Neuvector)
+        .then(|| args.common.output.clone())
+        .flatten();
     match scan(args) {
         Ok(code) => Ok(code),
         Err(error) => {
+            if let Some(path) = result_file {
+                output::write_failure(&path, &error);
+            }
             eprintln!("rampart: {error:#}");
             Ok(ExitCode::from(NOT_SCANNED))
         }
@@ -54,18 +61,43 @@ fn scan(args: ScanArgs) -> Result<ExitCode> {
     if let Command::Registry(args) = &args.command {
         return registry::scan(&mut run, args);
     }
-    let inspected = if let Command::Sbom { path } = &args.command {
-        let found = scan::inspect_sbom(&path.display().to_string(), &suppress::bytes(path)?)
-            .with_context(|| format!("{} cannot be read as an SBOM", path.display()))?;
-        run.finish(found)?
-    } else {
-        let source = source(args.command, &mut run)?;
-        run.inspect(source)?
+    let mut attachment = None;
+    let inspected = match args.command {
+        Command::Sbom { path } => {
+            let found = scan::inspect_sbom(&path.display().to_string(), &suppress::bytes(&path)?)
+                .with_context(|| format!("{} cannot be read as an SBOM", path.display()))?;
+            run.finish(found)?
+        }
+        Command::Image(args) => {
+            let found = inspect_image(&args, &mut run)?;
+            if let Some(format) = args.attach_sbom {
+                attachment = Some(attach::Attachment::new(format, &found)?);
+            }
+            run.finish(found)?
+        }
+        command => {
+            let found = run.inspect(source(command)?)?;
+            run.finish(found)?
+        }
     };
     let shown = shown(&run.common);
     let report = shown.apply(inspected.report);
     output::write(&report, &shown, &run.common)?;
+    if let Some(attachment) = attachment {
+        attachment.push(&mut run)?;
+    }
     Ok(exit_code(&report, inspected.incomplete, &run.common))
+}
+
+/// By an SBOM attached to it, if that is asked for and there is one; else by its layers.
+fn inspect_image(args: &ImageArgs, run: &mut Run) -> Result<Inspected> {
+    let source = image::source(args, run)?;
+    if !args.sbom_sources.is_empty()
+        && let Some(found) = attach::by_sbom(&source, run)?
+    {
+        return Ok(found);
+    }
+    run.inspect(source)
 }
 
 /// One run of the command: how to scan, and what was set up for it.
@@ -115,7 +147,7 @@ impl Run {
         let progress = progress::Bars::new(self.common.quiet, self.common.no_progress);
         let inspected = scan::inspect(source, &self.options, &progress);
         progress.finish();
-        self.finish(inspected?)
+        Ok(inspected?)
     }
 
     /// Judges what was found, and takes out of the count what does not count.
@@ -291,10 +323,9 @@ pub(crate) fn program_stamp() -> String {
     format!("{} {own:?}", env!("CARGO_PKG_VERSION"))
 }
 
-fn source(command: Command, run: &mut Run) -> Result<Source> {
+fn source(command: Command) -> Result<Source> {
     let tree = |path: &Path, kind| Source::Tree(Tree::new(path, kind));
     Ok(match command {
-        Command::Image(args) => image(&args, run)?,
         Command::Fs { path } => tree(&path, TargetKind::Filesystem),
         Command::Rootfs {
             path: Some(path), ..
@@ -304,94 +335,8 @@ fn source(command: Command, run: &mut Run) -> Result<Source> {
             root,
             ..Tree::host()
         }),
-        Command::Sbom { .. } | Command::Registry(_) => {
-            anyhow::bail!("neither an SBOM nor a registry is one source")
+        Command::Image(_) | Command::Sbom { .. } | Command::Registry(_) => {
+            anyhow::bail!("an image, an SBOM or a registry is no directory")
         }
     })
-}
-
-fn image(args: &ImageArgs, run: &mut Run) -> Result<Source> {
-    let choice = layout::Choice {
-        name: args.name.clone().unwrap_or_default(),
-        platform: run.common.platform.clone(),
-    };
-    match &args.input {
-        Some(input) if input.as_os_str() == "-" => {
-            let reader = Box::new(io::stdin());
-            Ok(Source::Stream(archive::Stream::new(
-                Path::new("standard input"),
-                reader,
-                choice,
-            )))
-        }
-        Some(input) if input.is_dir() => Ok(layout::open(input, &choice)?),
-        Some(input) => Ok(archive::open(input, &choice)?),
-        None => named_image(&choice, run),
-    }
-}
-
-/// From the first place that has it. Why the others do not is said when none has.
-fn named_image(choice: &layout::Choice, run: &mut Run) -> Result<Source> {
-    let mut reasons = Vec::new();
-    for from in run.login.image_src.clone() {
-        let found = match from {
-            ImageSource::Remote => run.registries.image(
-                &choice.name,
-                choice.platform.as_ref(),
-                &run.login,
-                &run.options,
-            ),
-            ImageSource::Docker => from_daemon(&docker_socket(), choice),
-            ImageSource::Podman => from_daemon(&podman_socket(), choice),
-            ImageSource::Containerd => from_containerd(choice),
-        };
-        match found {
-            Ok(source) => return Ok(source),
-            Err(error) => reasons.push(format!("{error:#}")),
-        }
-    }
-    anyhow::bail!(
-        "'{}' was found nowhere: {}",
-        choice.name,
-        reasons.join("; ")
-    )
-}
-
-/// A daemon gives what it runs; another platform's image is the registry's.
-fn from_daemon(socket: &Path, choice: &layout::Choice) -> Result<Source> {
-    if choice.platform.is_some() {
-        anyhow::bail!("{}: not asked for another platform", socket.display());
-    }
-    Ok(docker::open(socket, &choice.name)?)
-}
-
-fn docker_socket() -> PathBuf {
-    let set = std::env::var_os("DOCKER_HOST").and_then(|host| host.into_string().ok());
-    let path = set
-        .as_deref()
-        .and_then(|host| host.strip_prefix("unix://"))
-        .map(PathBuf::from);
-    path.unwrap_or_else(|| docker::DOCKER_SOCKET.into())
-}
-
-fn podman_socket() -> PathBuf {
-    let own =
-        std::env::var_os("XDG_RUNTIME_DIR").map(|dir| Path::new(&dir).join("podman/podman.sock"));
-    own.filter(|path| path.exists())
-        .unwrap_or_else(|| docker::PODMAN_SOCKET.into())
-}
-
-fn from_containerd(choice: &layout::Choice) -> Result<Source> {
-    let mut last = None;
-    for root in containerd::ROOTS {
-        match containerd::open(Path::new(root), choice) {
-            Ok(source) => return Ok(source),
-            Err(error) if Path::new(root).exists() => last = Some(error),
-            Err(_) => {}
-        }
-    }
-    match last {
-        Some(error) => Err(error.into()),
-        None => anyhow::bail!("no containerd on this machine"),
-    }
 }

@@ -1,7 +1,8 @@
 //! One request: logged in when the registry asks for it, repeated when that can help.
 //!
 //! 429 and 503 are waited for as long as `Retry-After` says; other server errors and broken
-//! connections for a pause that doubles. Nothing that changes a registry is sent from here.
+//! connections for a pause that doubles. What changes a registry is named by its digest, so that
+//! sending it twice changes nothing.
 
 use super::{
     ATTEMPTS, Client, Endpoint, MAX_PAUSE, RegistryError,

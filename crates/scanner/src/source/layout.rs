@@ -20,6 +20,8 @@ use std::{
 };
 
 const INDEX_DEPTH: usize = 4;
+/// Of the images a place has, in an error.
+const NAMES_SHOWN: usize = 10;
 
 /// Which of several images, and for which platform.
 #[derive(Clone, Debug, Default)]
@@ -165,24 +167,26 @@ fn choose_docker<'a>(
                 || id.len() >= 12 && config.contains(id)
         }),
     };
-    chosen.ok_or_else(|| no_such(files, name, images.iter().flat_map(tags).collect()))
+    chosen.ok_or_else(|| no_such(files.place(), name, images.iter().flat_map(tags).collect()))
 }
 
-fn no_such(files: &dyn Files, name: &str, available: Vec<String>) -> SourceError {
-    let available = if available.is_empty() {
-        "no names".into()
-    } else {
-        available.join(", ")
-    };
+pub(super) fn no_such(place: &Path, name: &str, available: Vec<String>) -> SourceError {
+    let shown = available.iter().take(NAMES_SHOWN).cloned();
+    let mut shown = shown.collect::<Vec<_>>().join(", ");
+    if available.is_empty() {
+        shown.push_str("no names");
+    } else if available.len() > NAMES_SHOWN {
+        shown.push_str(&format!(" and {} more", available.len() - NAMES_SHOWN));
+    }
     SourceError::NoSuchImage {
         name: name.to_owned(),
-        path: files.place().to_owned(),
-        available,
+        path: place.to_owned(),
+        available: shown,
     }
 }
 
 /// `nginx` is `nginx:latest` is `docker.io/library/nginx:latest`.
-fn same_name(tag: &str, name: &str) -> bool {
+pub(super) fn same_name(tag: &str, name: &str) -> bool {
     let plain = |text: &str| {
         let text = text
             .trim_start_matches("docker.io/")
@@ -264,7 +268,7 @@ fn choose_oci<'a>(
             ([one], _) => Ok(one),
             (_, 0 | 1) => Ok(image::select(entries, choice.platform.as_ref())?),
             _ => Err(no_such(
-                files,
+                files.place(),
                 name,
                 entries.iter().map(|e| e.name.clone()).collect(),
             )),
@@ -281,7 +285,7 @@ fn choose_oci<'a>(
         })
         .ok_or_else(|| {
             no_such(
-                files,
+                files.place(),
                 name,
                 entries.iter().map(|e| e.name.clone()).collect(),
             )
@@ -407,13 +411,15 @@ impl Files for Folder {
 }
 
 pub(crate) fn read_small(reader: impl Read) -> io::Result<Vec<u8>> {
+    read_at_most(reader, DOCUMENT_BYTES)
+}
+
+pub(crate) fn read_at_most(reader: impl Read, limit: usize) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
-    reader
-        .take(DOCUMENT_BYTES as u64 + 1)
-        .read_to_end(&mut content)?;
-    if content.len() > DOCUMENT_BYTES {
+    reader.take(limit as u64 + 1).read_to_end(&mut content)?;
+    if content.len() > limit {
         return Err(io::Error::other(format!(
-            "larger than the {DOCUMENT_BYTES} bytes read of such a file"
+            "larger than the {limit} bytes read of such a file"
         )));
     }
     Ok(content)

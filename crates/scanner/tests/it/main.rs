@@ -8,6 +8,7 @@
     clippy::cast_sign_loss
 )]
 
+mod attach;
 mod build;
 mod cache;
 mod engine;
@@ -18,4 +19,5 @@ mod real;
 mod registry;
 mod server;
 mod service;
+mod storage;
 mod store;

@@ -49,6 +49,14 @@ pub(crate) struct Faults {
     pub(crate) wrong_layers: bool,
     pub(crate) wrong_manifest_digest: bool,
     pub(crate) no_referrers: bool,
+    /// Uploads whose connection breaks before the answer; every other one was kept all the same.
+    pub(crate) upload_cuts: u32,
+    /// Tokens are for pulling, whatever is asked for.
+    pub(crate) no_push_tokens: bool,
+    /// Pushing is refused to everybody.
+    pub(crate) read_only: bool,
+    /// The address uploads go to is absolute, with the wrong scheme.
+    pub(crate) wrong_scheme: bool,
 }
 
 #[derive(Default)]
@@ -90,11 +98,20 @@ pub(crate) struct Seen {
     pub(crate) query: String,
     pub(crate) range: String,
     pub(crate) authorization: String,
+    pub(crate) content_type: String,
     pub(crate) body: String,
+}
+
+/// What was pushed.
+#[derive(Default)]
+struct Pushed {
+    blobs: HashMap<String, Vec<u8>>,
+    manifests: HashMap<String, Vec<u8>>,
 }
 
 struct Shared {
     content: Content,
+    pushed: Mutex<Pushed>,
     faults: Mutex<Faults>,
     seen: Mutex<Vec<Seen>>,
     origin: String,
@@ -126,6 +143,7 @@ impl Server {
         let scheme = if tls { "https" } else { "http" };
         let shared = Arc::new(Shared {
             content,
+            pushed: Mutex::default(),
             faults: Mutex::new(faults),
             seen: Mutex::default(),
             origin: format!("{scheme}://{address}"),
@@ -158,6 +176,24 @@ impl Server {
 
     pub(crate) fn seen(&self) -> Vec<Seen> {
         self.shared.seen.lock().unwrap().clone()
+    }
+
+    /// Names of what was pushed: blobs, and manifests as `repository:reference`.
+    pub(crate) fn pushed(&self) -> Vec<String> {
+        let pushed = self.shared.pushed.lock().unwrap();
+        let mut names: Vec<String> = pushed.blobs.keys().cloned().collect();
+        names.extend(pushed.manifests.keys().cloned());
+        names.sort();
+        names
+    }
+
+    pub(crate) fn pushed_manifest(&self, name: &str) -> serde_json::Value {
+        let pushed = self.shared.pushed.lock().unwrap();
+        serde_json::from_slice(&pushed.manifests[name]).unwrap()
+    }
+
+    pub(crate) fn pushed_blob(&self, digest: &str) -> Vec<u8> {
+        self.shared.pushed.lock().unwrap().blobs[digest].clone()
     }
 
     pub(crate) fn name(&self, rest: &str) -> String {
@@ -246,6 +282,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         query: parts.uri.query().unwrap_or_default().to_owned(),
         range: text(header::RANGE),
         authorization: text(header::AUTHORIZATION),
+        content_type: text(header::CONTENT_TYPE),
         body: String::from_utf8_lossy(&body).into_owned(),
     };
     shared.seen.lock().unwrap().push(seen.clone());
@@ -263,6 +300,9 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         .strip_prefix("/v2/")
         .unwrap_or_default()
         .to_owned();
+    if seen.method == "PUT" || seen.method == "POST" {
+        return write(&shared, &seen, &path, &body);
+    }
     if let Some((repository, reference)) = path.split_once("/manifests/") {
         return manifest(&shared, repository, reference);
     }
@@ -270,6 +310,72 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         return blob(&shared, digest, &parts.headers);
     }
     listing(&shared, &seen, &path)
+}
+
+/// Uploads of blobs and manifests.
+fn write(shared: &Shared, seen: &Seen, path: &str, body: &[u8]) -> Response<Body> {
+    let mut faults = shared.faults.lock().unwrap();
+    if faults.read_only {
+        let body = json!({"errors": [{"code": "DENIED", "message": "pushing is not for you"}]});
+        return (StatusCode::FORBIDDEN, body.to_string()).into_response();
+    }
+    let mut pushed = shared.pushed.lock().unwrap();
+    if path.ends_with("/blobs/uploads/") {
+        let path = format!("/v2/{path}session?state=1%2F2");
+        let to = match faults.wrong_scheme {
+            true => format!("{}{path}", shared.origin.replace("https:", "http:")),
+            false => path,
+        };
+        return (StatusCode::ACCEPTED, [(header::LOCATION, to)]).into_response();
+    }
+    if path.ends_with("/blobs/uploads/session") {
+        assert!(
+            seen.query.starts_with("state=1%2F2&digest=sha256%3A"),
+            "{}",
+            seen.query
+        );
+        let name = sha256(body);
+        assert!(
+            seen.query.ends_with(&name.replace(':', "%3A")),
+            "{}",
+            seen.query
+        );
+        let cut = faults.upload_cuts > 0;
+        faults.upload_cuts = faults.upload_cuts.saturating_sub(1);
+        if !cut || faults.upload_cuts.is_multiple_of(2) {
+            pushed.blobs.insert(name, body.to_vec());
+        }
+        drop((faults, pushed));
+        if cut {
+            // Ends the connection, and says nothing on the standard error.
+            std::panic::resume_unwind(Box::new("cut"));
+        }
+        return StatusCode::CREATED.into_response();
+    }
+    let (repository, reference) = path.split_once("/manifests/").unwrap();
+    let value: serde_json::Value = serde_json::from_slice(body).unwrap();
+    assert_eq!(value["mediaType"], seen.content_type.as_str());
+    pushed
+        .manifests
+        .insert(format!("{repository}:{reference}"), body.to_vec());
+    let Some(subject) = value["subject"]["digest"]
+        .as_str()
+        .filter(|_| !faults.no_referrers)
+    else {
+        return StatusCode::CREATED.into_response();
+    };
+    let entry = json!({"mediaType": seen.content_type, "digest": sha256(body), "size": body.len(),
+        "artifactType": value["artifactType"], "annotations": value["annotations"]});
+    let list = format!("{repository}:{}", subject.replace(':', "-"));
+    let known = pushed.manifests.get(&list);
+    let mut index = known.map_or_else(
+        || json!({"schemaVersion": 2, "manifests": []}),
+        |bytes| serde_json::from_slice(bytes).unwrap(),
+    );
+    index["manifests"].as_array_mut().unwrap().push(entry);
+    let index = index.to_string().into_bytes();
+    pushed.manifests.insert(list, index);
+    (StatusCode::CREATED, [("oci-subject", subject)]).into_response()
 }
 
 fn basic() -> String {
@@ -283,22 +389,36 @@ fn token(shared: &Shared, seen: &Seen) -> Response<Body> {
     if !anonymous && seen.authorization != basic() && !by_token {
         return StatusCode::UNAUTHORIZED.into_response();
     }
-    json!({"token": "t0ken", "expires_in": 300})
+    let push = seen.query.contains("push") && !shared.faults.lock().unwrap().no_push_tokens;
+    let token = if push { "push-t0ken" } else { "t0ken" };
+    json!({"token": token, "expires_in": 300})
         .to_string()
         .into_response()
 }
 
 /// Access is asked for as the distribution specification says.
 fn refuse(shared: &Shared, seen: &Seen) -> Option<Response<Body>> {
+    let writes = seen.method == "PUT" || seen.method == "POST";
     let (expected, challenge) = match shared.content.auth {
         Auth::None => return None,
         Auth::Basic => (basic(), "Basic realm=\"here\"".to_owned()),
-        Auth::Bearer { .. } => (
-            "Bearer t0ken".to_owned(),
-            format!("Bearer realm=\"{}/token\",service=\"here\"", shared.origin),
-        ),
+        Auth::Bearer { .. } => {
+            let realm = format!("Bearer realm=\"{}/token\",service=\"here\"", shared.origin);
+            let rest = seen.path.strip_prefix("/v2/").unwrap_or_default();
+            match rest
+                .split_once("/blobs/")
+                .or(rest.split_once("/manifests/"))
+            {
+                Some((repository, _)) if writes => (
+                    "Bearer push-t0ken".to_owned(),
+                    format!("{realm},scope=\"repository:{repository}:pull,push\""),
+                ),
+                _ => ("Bearer t0ken".to_owned(), realm),
+            }
+        }
     };
-    if seen.authorization == expected {
+    let more = seen.authorization == "Bearer push-t0ken";
+    if seen.authorization == expected || more && expected.starts_with("Bearer") {
         return None;
     }
     let body = json!({"errors": [{"code": "UNAUTHORIZED", "message": "authentication required"}]});
@@ -328,11 +448,10 @@ fn fail(shared: &Shared) -> Option<Response<Body>> {
 }
 
 fn manifest(shared: &Shared, repository: &str, reference: &str) -> Response<Body> {
-    let Some(bytes) = shared
-        .content
-        .manifests
-        .get(&format!("{repository}:{reference}"))
-    else {
+    let name = format!("{repository}:{reference}");
+    let pushed = shared.pushed.lock().unwrap();
+    let known = pushed.manifests.get(&name);
+    let Some(bytes) = known.or(shared.content.manifests.get(&name)) else {
         let body = json!({"errors": [{"code": "MANIFEST_UNKNOWN", "message": "manifest unknown"}]});
         return (StatusCode::NOT_FOUND, body.to_string()).into_response();
     };
@@ -346,7 +465,9 @@ fn manifest(shared: &Shared, repository: &str, reference: &str) -> Response<Body
 }
 
 fn blob(shared: &Shared, digest: &str, headers: &HeaderMap) -> Response<Body> {
-    let Some(bytes) = shared.content.blobs.get(digest) else {
+    let pushed = shared.pushed.lock().unwrap();
+    let known = pushed.blobs.get(digest);
+    let Some(bytes) = known.or(shared.content.blobs.get(digest)) else {
         return StatusCode::NOT_FOUND.into_response();
     };
     let mut bytes = bytes.clone();

@@ -1,4 +1,4 @@
-import { scanWorkload, workloadReport } from '../../services/scan';
+import { scanWorkload, workloadReport, workloadSbom } from '../../services/scan';
 import type { Workload } from '../../services/types';
 import { ReportPanel } from '../scan/ReportPanel';
 
@@ -7,6 +7,7 @@ export function VulnerabilitiesTab({ workload: w }: { workload: Workload }) {
     <ReportPanel
       brief={w.scan_summary}
       report={workloadReport(w.id)}
+      sbom={workloadSbom(w.id)}
       scan={w.running === false ? undefined : () => scanWorkload(w.id)}
       name={w.display_name || w.name}
       kinds={['scan', 'workload']}

@@ -8,7 +8,7 @@ import { Empty, Gate, LoadingRows } from '../../components/States';
 import { StrengthTag, TierTag, WarnTag } from '../../components/Tags';
 import { age, bytes, count, percent, short } from '../../services/format';
 import { enforcers, enforcerStats, hosts } from '../../services/queries';
-import { hostReport, scanHost } from '../../services/scan';
+import { hostReport, hostSbom, scanHost } from '../../services/scan';
 import type { Capability, Counters, Enforcer, Host } from '../../services/types';
 import { Scanners } from './Scanners';
 import { ReportPanel } from '../scan/ReportPanel';
@@ -87,7 +87,7 @@ function NodeDetail({ node }: { node: Node }) {
         </div>
       </Card>
       <Card title={t('nodes.vulnerabilities')} pad={false}>
-        <ReportPanel key={host.id} brief={host.scan_summary} report={hostReport(host.id)} scan={() => scanHost(host.id)} name={host.name} kinds={['scan', 'node']} maxHeight="420px" />
+        <ReportPanel key={host.id} brief={host.scan_summary} report={hostReport(host.id)} sbom={hostSbom(host.id)} scan={() => scanHost(host.id)} name={host.name} kinds={['scan', 'node']} maxHeight="420px" />
       </Card>
       <Scanners />
       <Capabilities list={enforcer?.capabilities ?? host.capabilities ?? []} />

@@ -34,7 +34,7 @@ export function AcceptedTable() {
       { key: 'comment', head: t('scan.reason'), width: '26%', sort: (e) => e.comment ?? '', cell: (e) => <Safe value={e.comment} clip /> },
       { key: 'domains', head: t('scan.inDomains'), width: '13%', sort: (e) => (e.domains ?? []).join(), cell: (e) => words(e.domains) },
       { key: 'images', head: t('scan.inImages'), width: '13%', sort: (e) => (e.images ?? []).join(), cell: (e) => words(e.images) },
-      { key: 'by', head: t('scan.acceptedBy'), width: '10%', sort: (e) => e.created_by ?? '', cell: (e) => <Safe value={e.created_by} clip /> },
+      { key: 'by', spare: true, head: t('scan.acceptedBy'), width: '10%', sort: (e) => e.created_by ?? '', cell: (e) => <Safe value={e.created_by} clip /> },
       { key: 'until', head: t('scan.until'), width: 170, sort: (e) => e.expires_at || '9', cell: (e) => (e.expired ? <WarnTag>{t('scan.expired')}</WarnTag> : e.expires_at ? dateTime(e.expires_at) : t('scan.until_ever')) },
       { key: 'actions', head: '', width: 48, right: true, cell: (e) => (canWrite ? <RowActions what={e.name} onDelete={() => void remove(e)} /> : null) },
     ];

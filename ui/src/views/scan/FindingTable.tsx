@@ -68,7 +68,7 @@ function useColumns(): Column<Finding>[] {
     () => [
       { key: 'name', head: t('scan.vulnerability'), width: 172, sort: (f) => f.name, cell: (f) => <span style={{ fontWeight: 550 }}><Safe value={f.name} clip /></span> },
       { key: 'severity', head: t('scan.severity'), width: 106, sort: (f) => severityRank(f.severity) * 100 - (f.score_v3 ?? 0), cell: (f) => <SeverityTag severity={f.severity} /> },
-      { key: 'score', head: t('scan.score'), width: 58, right: true, sort: (f) => f.score_v3 || f.score || 0, cell: (f) => <span className="num">{f.score_v3 || f.score || '–'}</span> },
+      { key: 'score', spare: true, head: t('scan.score'), width: 58, right: true, sort: (f) => f.score_v3 || f.score || 0, cell: (f) => <span className="num">{f.score_v3 || f.score || '–'}</span> },
       { key: 'package', head: t('scan.package'), width: '20%', sort: (f) => f.package_name, cell: (f) => <Safe value={f.package_name} clip /> },
       { key: 'version', head: t('scan.installed'), width: '20%', sort: (f) => f.package_version ?? '', cell: (f) => <Safe value={f.package_version} mono clip /> },
       { key: 'fixed', head: t('scan.fixedIn'), width: '20%', sort: (f) => f.fixed_version ?? '', cell: (f) => (f.fixed_version ? <Safe value={f.fixed_version} mono clip /> : <span className="dim">{t(`scan.fix_${f.status || 'affected'}`, t('scan.fix_affected'))}</span>) },

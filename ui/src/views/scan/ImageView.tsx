@@ -10,12 +10,13 @@ import { Empty, Gate, LoadingRows } from '../../components/States';
 import { ProgressTag, SeverityTag, WarnTag } from '../../components/Tags';
 import { bytes, count, dateTime } from '../../services/format';
 import { useParam } from '../../services/params';
-import { imageLayers, imageReport, registryImages } from '../../services/scan';
+import { imageLayers, imageReport, imageSbom, registryImages } from '../../services/scan';
 import type { ImageSummary, ScanLayer, ScanReport } from '../../services/types';
 import { DatabaseNote } from './DatabaseNote';
 import { FindingTable } from './FindingTable';
 import { LayerList } from './LayerList';
 import { PackageTable } from './PackageTable';
+import { SbomMenu } from './SbomMenu';
 
 const HEIGHT = 'calc(100dvh - 270px)';
 
@@ -36,7 +37,7 @@ export default function ImageView() {
           <Safe value={image ? `${image.repository}:${image.tag}` : id.slice(0, 12)} max={80} />
         </Breadcrumbs>
       }
-      actions={image ? <><SeverityCounts brief={image} /><ProgressTag status={image.status} result={image.result} /></> : null}
+      actions={image ? <><SeverityCounts brief={image} /><ProgressTag status={image.status} result={image.result} />{query.data ? <SbomMenu path={imageSbom(name, id)} /> : null}</> : null}
     >
       <DatabaseNote />
       <div className="grid sided">
@@ -127,10 +128,10 @@ function Secrets({ report }: { report: ScanReport }) {
         <tbody>
           {secrets.map((s, i) => (
             <tr key={i}>
-              <td style={{ whiteSpace: 'normal' }}><Safe value={s.type} wrap /></td>
+              <td className="prose"><Safe value={s.type} wrap /></td>
               <td><SeverityTag severity={s.severity} /></td>
-              <td style={{ whiteSpace: 'normal' }}><Safe value={s.line ? `${s.path}:${s.line}` : s.path} mono wrap breaks />{s.deleted_later ? <div><WarnTag hint={t('scan.deletedHint')}>{t('scan.deleted')}</WarnTag></div> : null}</td>
-              <td style={{ whiteSpace: 'normal' }}><Safe value={s.evidence} mono wrap breaks /></td>
+              <td className="prose"><Safe value={s.line ? `${s.path}:${s.line}` : s.path} mono wrap breaks />{s.deleted_later ? <div><WarnTag hint={t('scan.deletedHint')}>{t('scan.deleted')}</WarnTag></div> : null}</td>
+              <td className="prose"><Safe value={s.evidence} mono wrap breaks /></td>
             </tr>
           ))}
         </tbody>

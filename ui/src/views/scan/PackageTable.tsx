@@ -21,8 +21,8 @@ export function PackageTable({ packages, maxHeight, layerOf }: { packages: Modul
       { key: 'version', head: t('scan.installed'), width: '18%', sort: (p) => p.version, cell: (p) => <Safe value={p.version} mono clip /> },
       { key: 'type', head: t('scan.packageType'), width: 86, sort: (p) => p.type ?? '', cell: (p) => <Safe value={p.type} /> },
       { key: 'cves', head: t('scan.findings'), width: 110, right: true, sort: (p) => p.cves?.length ?? 0, cell: (p) => (p.cves?.length ? <span className="num" style={{ color: 'var(--rp-violate)', fontWeight: 600 }}>{count(p.cves.length)}</span> : <span className="dim">–</span>) },
-      { key: 'licenses', head: t('scan.licenses'), width: '16%', sort: (p) => (p.licenses ?? []).join(), cell: (p) => <Safe value={(p.licenses ?? []).join(', ')} clip /> },
-      { key: 'file', head: t('scan.file'), width: '20%', sort: (p) => p.file ?? '', cell: (p) => <Safe value={p.file} mono clip /> },
+      { key: 'licenses', spare: true, head: t('scan.licenses'), width: '16%', sort: (p) => (p.licenses ?? []).join(), cell: (p) => <Safe value={(p.licenses ?? []).join(', ')} clip /> },
+      { key: 'file', spare: true, head: t('scan.file'), width: '20%', sort: (p) => p.file ?? '', cell: (p) => <Safe value={p.file} mono clip /> },
       { key: 'use', head: '', width: 92, sort: (p) => (p.in_use ? 0 : 1), cell: (p) => <FindingMarks inUse={p.in_use} /> },
     ];
     return layerOf ? all : all.filter((c) => c.key !== 'licenses');

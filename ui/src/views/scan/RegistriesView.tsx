@@ -56,13 +56,13 @@ function useColumns(onEdit: (registry: RegistrySummary) => void): Column<Registr
   return useMemo(
     () => [
       { key: 'name', head: t('registries.name'), width: '16%', sort: (r) => r.name, cell: (r) => <span style={{ fontWeight: 550 }}><Safe value={r.name} clip /></span> },
-      { key: 'type', head: t('registries.type'), width: '15%', sort: (r) => r.registry_type, cell: (r) => <Safe value={r.registry_type} clip /> },
+      { key: 'type', spare: true, head: t('registries.type'), width: '15%', sort: (r) => r.registry_type, cell: (r) => <Safe value={r.registry_type} clip /> },
       { key: 'url', head: t('registries.url'), width: '23%', sort: (r) => r.registry, cell: (r) => <Safe value={r.registry} clip /> },
       { key: 'images', head: t('registries.images'), width: 82, right: true, sort: (r) => r.images ?? 0, cell: (r) => <span className="num">{count(r.images)}</span> },
-      { key: 'scanned', head: t('registries.scanned'), width: 92, right: true, sort: (r) => r.scanned ?? 0, cell: (r) => <span className="num">{count(r.scanned)}</span> },
+      { key: 'scanned', spare: true, head: t('registries.scanned'), width: 92, right: true, sort: (r) => r.scanned ?? 0, cell: (r) => <span className="num">{count(r.scanned)}</span> },
       { key: 'failed', head: t('registries.failed'), width: 80, right: true, sort: (r) => r.failed ?? 0, cell: (r) => (r.failed ? <WarnTag>{count(r.failed)}</WarnTag> : <span className="num dim">0</span>) },
-      { key: 'schedule', head: t('registries.schedule'), width: 108, sort: (r) => r.schedule?.schedule ?? '', cell: (r) => t(`registries.schedule_${r.schedule?.schedule || 'manual'}`, r.schedule?.schedule ?? '') },
-      { key: 'listed', head: t('registries.listed'), width: 88, right: true, sort: (r) => r.listed_at ?? '', cell: (r) => <span className="num">{age(r.listed_at)}</span> },
+      { key: 'schedule', spare: true, head: t('registries.schedule'), width: 108, sort: (r) => r.schedule?.schedule ?? '', cell: (r) => t(`registries.schedule_${r.schedule?.schedule || 'manual'}`, r.schedule?.schedule ?? '') },
+      { key: 'listed', spare: true, head: t('registries.listed'), width: 88, right: true, sort: (r) => r.listed_at ?? '', cell: (r) => <span className="num">{age(r.listed_at)}</span> },
       { key: 'status', head: t('registries.state'), width: 130, sort: (r) => r.status ?? '', cell: (r) => <RegistryState registry={r} /> },
       { key: 'actions', head: '', width: 104, right: true, cell: (r) => <Actions registry={r} onEdit={onEdit} /> },
     ],

@@ -108,7 +108,7 @@ function useColumns(narrow: boolean): Column<ImageSummary>[] {
       { key: 'repository', head: t('registries.repository'), width: '26%', sort: (i) => i.repository, cell: (i) => <span style={{ fontWeight: 550 }}><Safe value={i.repository} clip /></span> },
       { key: 'tag', head: t('registries.tag'), width: '14%', sort: (i) => i.tag, cell: (i) => <Safe value={i.tag} mono clip /> },
       { key: 'findings', head: t('scan.findings'), width: 196, sort: severityWeight, cell: (i) => <SeverityCounts brief={i} /> },
-      { key: 'packages', head: t('scan.packages'), width: 88, right: true, sort: (i) => i.packages ?? 0, cell: (i) => <span className="num">{i.packages ? count(i.packages) : '–'}</span> },
+      { key: 'packages', spare: true, head: t('scan.packages'), width: 88, right: true, sort: (i) => i.packages ?? 0, cell: (i) => <span className="num">{i.packages ? count(i.packages) : '–'}</span> },
       { key: 'secrets', head: t('scan.secrets'), width: 76, right: true, sort: (i) => i.secrets ?? 0, cell: (i) => <span className="num" style={i.secrets ? { color: 'var(--rp-deny)', fontWeight: 600 } : undefined}>{i.secrets ? count(i.secrets) : '–'}</span> },
       { key: 'os', head: t('scan.baseOs'), width: '13%', sort: (i) => i.base_os ?? '', cell: (i) => <Safe value={i.base_os} clip /> },
       { key: 'size', head: t('registries.size'), width: 84, right: true, sort: (i) => i.size ?? 0, cell: (i) => <span className="num">{i.size ? bytes(i.size) : '–'}</span> },

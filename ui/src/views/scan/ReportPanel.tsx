@@ -11,12 +11,15 @@ import { age } from '../../services/format';
 import { useSession } from '../../services/session';
 import type { ChangeKind, ScanBrief, ScanReport } from '../../services/types';
 import { FindingTable } from './FindingTable';
+import { SbomMenu } from './SbomMenu';
 
 interface Props {
   brief: ScanBrief | null | undefined;
   // The report's query; its key differs from place to place.
   report: UseQueryOptions<ScanReport, Error, ScanReport, string[]>;
   scan: (() => Promise<unknown>) | undefined;
+  /** Where its bill of materials is. */
+  sbom: string;
   name: string;
   kinds: ChangeKind[];
   domain?: string;
@@ -24,7 +27,7 @@ interface Props {
 }
 
 /** The last scan of a container or a node: how it went, what it found, and a button for another. */
-export function ReportPanel({ brief, report, scan, name, kinds, domain, maxHeight }: Props) {
+export function ReportPanel({ brief, report, scan, sbom, name, kinds, domain, maxHeight }: Props) {
   const { t } = useTranslation();
   const { canWrite } = useSession();
   const change = useChange(kinds);
@@ -45,7 +48,7 @@ export function ReportPanel({ brief, report, scan, name, kinds, domain, maxHeigh
         <ProgressTag status={brief?.status} result={brief?.result} />
         <SeverityCounts brief={brief} />
         <span className="dim"><Safe value={brief?.base_os} /> · {t('scan.scannedAgo', { age: age(brief?.scanned_timestamp) })}</span>
-        <span style={{ marginLeft: 'auto' }}>{button}</span>
+        <span className="toolbar" style={{ marginLeft: 'auto' }}><SbomMenu path={sbom} />{button}</span>
       </div>
       {brief?.status === 'failed' ? <p className="dim" style={{ margin: '8px 12px 0' }} role="alert"><Safe value={brief.result} wrap /></p> : null}
       <Gate query={query}>{(data) => <FindingTable findings={data.vulnerabilities ?? []} domain={domain} maxHeight={maxHeight} />}</Gate>

@@ -104,15 +104,15 @@ function useCveColumns(narrow: boolean): Column<VulnerabilityAsset>[] {
     const all: Column<VulnerabilityAsset>[] = [
       { key: 'name', head: t('scan.vulnerability'), width: 176, sort: (v) => v.name, cell: (v) => <span style={{ fontWeight: 550 }}><Safe value={v.name} clip /></span> },
       { key: 'severity', head: t('scan.severity'), width: 110, sort: (v) => severityRank(v.severity) * 100 - (v.exploited ? 50 : 0) - (v.score_v3 ?? 0), cell: (v) => <SeverityTag severity={v.severity} /> },
-      { key: 'score', head: t('scan.score'), width: 62, right: true, sort: (v) => v.score_v3 || v.score || 0, cell: (v) => <span className="num">{v.score_v3 || v.score || '–'}</span> },
+      { key: 'score', spare: true, head: t('scan.score'), width: 62, right: true, sort: (v) => v.score_v3 || v.score || 0, cell: (v) => <span className="num">{v.score_v3 || v.score || '–'}</span> },
       { key: 'epss', head: t('scan.epssShort'), width: 72, right: true, sort: (v) => v.epss ?? 0, cell: (v) => <span className="num">{v.epss ? percent(v.epss) : '–'}</span> },
       { key: 'package', head: t('scan.package'), width: '22%', sort: (v) => v.package_name ?? '', cell: (v) => <Safe value={Object.keys(v.packages ?? {}).join(', ')} clip /> },
-      { key: 'fix', head: t('scan.fixable'), width: 90, sort: (v) => (v.fixable ? 0 : 1), cell: (v) => (v.fixable ? t('common.yes') : <span className="dim">{t('common.no')}</span>) },
+      { key: 'fix', head: t('scan.fixable'), width: narrow ? 62 : 90, sort: (v) => (v.fixable ? 0 : 1), cell: (v) => (v.fixable ? t('common.yes') : <span className="dim">{t('common.no')}</span>) },
       { key: 'workloads', head: t('vulnerabilities.workloads'), width: 96, right: true, sort: (v) => v.workload_count ?? 0, cell: (v) => <span className="num">{count(v.workload_count)}</span> },
-      { key: 'images', head: t('vulnerabilities.images'), width: 76, right: true, sort: (v) => v.image_count ?? 0, cell: (v) => <span className="num">{count(v.image_count)}</span> },
+      { key: 'images', spare: true, head: t('vulnerabilities.images'), width: 76, right: true, sort: (v) => v.image_count ?? 0, cell: (v) => <span className="num">{count(v.image_count)}</span> },
       { key: 'nodes', head: t('vulnerabilities.nodes'), width: 70, right: true, sort: (v) => v.node_count ?? 0, cell: (v) => <span className="num">{count(v.node_count)}</span> },
       { key: 'published', head: t('scan.published'), width: 96, right: true, sort: (v) => v.published_timestamp ?? 0, cell: (v) => <span className="num">{v.published_timestamp ? age(v.published_timestamp) : '–'}</span> },
-      { key: 'marks', head: '', width: 176, cell: (v) => <FindingMarks exploited={v.exploited} inUse={v.in_use} accepted={v.accepted} /> },
+      { key: 'marks', head: '', width: narrow ? 78 : 176, cell: (v) => <FindingMarks compact={narrow} exploited={v.exploited} inUse={v.in_use} accepted={v.accepted} /> },
     ];
     return narrow ? all.filter((c) => !['epss', 'published', 'nodes'].includes(c.key)) : all;
   }, [t, narrow]);
@@ -130,8 +130,8 @@ function ByWorkload() {
       { key: 'image', head: t('containers.image'), width: '20%', sort: (w) => imageName(w.image), cell: (w) => <Safe value={imageName(w.image)} clip /> },
       { key: 'domain', head: t('containers.domain'), width: '12%', sort: (w) => w.domain, cell: (w) => <Safe value={w.domain} clip /> },
       { key: 'findings', head: t('scan.findings'), width: 200, sort: (w) => severityWeight(w.scan_summary), cell: (w) => <SeverityCounts brief={w.scan_summary} /> },
-      { key: 'use', head: t('scan.inUse'), width: 80, right: true, sort: (w) => w.scan_summary?.in_use ?? 0, cell: (w) => <span className="num">{w.scan_summary?.scanned_at ? count(w.scan_summary.in_use) : '–'}</span> },
-      { key: 'os', head: t('scan.baseOs'), width: '12%', sort: (w) => w.scan_summary?.base_os ?? '', cell: (w) => <Safe value={w.scan_summary?.base_os} clip /> },
+      { key: 'use', spare: true, head: t('scan.inUse'), width: 80, right: true, sort: (w) => w.scan_summary?.in_use ?? 0, cell: (w) => <span className="num">{w.scan_summary?.scanned_at ? count(w.scan_summary.in_use) : '–'}</span> },
+      { key: 'os', spare: true, head: t('scan.baseOs'), width: '12%', sort: (w) => w.scan_summary?.base_os ?? '', cell: (w) => <Safe value={w.scan_summary?.base_os} clip /> },
       { key: 'status', head: t('registries.state'), width: 120, sort: (w) => w.scan_summary?.status ?? '', cell: (w) => <ProgressTag status={w.scan_summary?.status} result={w.scan_summary?.result} /> },
     ],
     [t],

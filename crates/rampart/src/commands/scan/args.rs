@@ -13,6 +13,9 @@ pub(crate) const HELP: &str = "Exit codes: 0 scanned; the one of --exit-code whe
     rampart scan image --input app.tar -f json -o r.json  of docker save, or an OCI archive or layout\n  \
     rampart scan image --severity HIGH,CRITICAL --ignore-unfixed --exit-code 1 shop/web:1.4\n  \
     rampart scan image --plain-http 127.0.0.1:5000/shop/web:1.4\n  \
+    rampart scan image containers-storage:shop/web:1.4    of Podman's store, without a daemon\n  \
+    rampart scan image --attach-sbom=spdx registry.example.org/shop/web:1.4\n  \
+    rampart scan image -f neuvector -o scan_result.json shop/web:1.4\n  \
     rampart scan registry --repo 'shop/*' registry.example.org\n  \
     rampart scan fs .                                    lock files and manifests of a project\n  \
     rampart scan rootfs /mnt/root                        an unpacked root file system\n  \
@@ -68,12 +71,63 @@ pub(crate) enum Command {
 #[derive(Args, Debug)]
 pub(crate) struct ImageArgs {
     /// Such as debian:12, ghcr.io/org/app@sha256:…; with --input, which image of the file
+    ///
+    /// A prefix names the one place to look: docker://REF (the registry), docker-daemon:REF
+    /// (Docker, or its data folder), containers-storage:REF (Podman, Buildah, CRI-O; also
+    /// containers-storage:[overlay@/folder]REF), oci:FOLDER[:NAME], oci-archive:FILE[:NAME] or
+    /// docker-archive:FILE[:NAME].
     #[arg(required_unless_present = "input")]
     pub(crate) name: Option<String>,
 
     /// A `docker save` or OCI archive, or a folder with an OCI layout; `-` is standard input
     #[arg(long, value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,
+
+    /// Attach an SBOM to the image in its registry, as an OCI referrer
+    ///
+    /// What `oras attach` would do: the SBOM is pushed as an artifact whose subject is the image
+    /// that was scanned, with artifact type application/vnd.cyclonedx+json or
+    /// application/spdx+json; a registry without the referrers API gets the sha256-… tag of OCI
+    /// 1.1. `oras discover` and `--sbom-sources oci` (here and in Trivy) find it. The login needs the
+    /// right to push. Twice is as once.
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORMAT",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "cyclonedx",
+        conflicts_with = "input"
+    )]
+    pub(crate) attach_sbom: Option<AttachFormat>,
+
+    /// Use an SBOM attached to the image, if there is one, in place of its layers
+    ///
+    /// `oci`: a CycloneDX or SPDX referrer in the image's registry. Whoever may push there may
+    /// have put it there. Secrets and setuid files are not looked for then.
+    #[arg(
+        long,
+        env = "RAMPART_SBOM_SOURCES",
+        value_enum,
+        value_name = "SOURCE,…",
+        value_delimiter = ',',
+        conflicts_with_all = ["input", "attach_sbom"]
+    )]
+    pub(crate) sbom_sources: Vec<SbomSource>,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AttachFormat {
+    /// CycloneDX 1.6
+    Cyclonedx,
+    /// SPDX 2.3
+    #[value(alias = "spdx-json")]
+    Spdx,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SbomSource {
+    Oci,
 }
 
 #[derive(Args, Debug)]
@@ -344,6 +398,9 @@ pub(crate) enum Format {
     Html,
     /// As Trivy writes it
     TrivyJson,
+    /// As NeuVector's stand-alone scanner writes it, and the REST API answers
+    #[value(alias = "neuvector-json")]
+    Neuvector,
     /// CycloneDX 1.6 with vulnerabilities
     Cyclonedx,
     /// CycloneDX 1.5 with vulnerabilities

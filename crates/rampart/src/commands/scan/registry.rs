@@ -23,7 +23,10 @@ pub(super) fn scan(run: &mut Run, args: &RegistryArgs) -> Result<ExitCode> {
         let source = run
             .registries
             .image(name, platform.as_ref(), &run.login, &run.options);
-        match source.and_then(|source| run.inspect(source)) {
+        let found = source
+            .and_then(|source| run.inspect(source))
+            .and_then(|found| run.finish(found));
+        match found {
             Ok(inspected) => reports.push((shown.apply(inspected.report), inspected.incomplete)),
             Err(error) => failures.push(format!("{name}: {error:#}")),
         }
