@@ -2,8 +2,9 @@
 
 use crate::database::DatabaseArgs;
 use clap::{Args, Subcommand, ValueEnum};
-use rampart_model::scan::Severity;
+use rampart_model::scan::{LicenseCategory, Severity};
 use rampart_scanner::image::Platform;
+use rampart_vuln::license::Policy;
 use std::{path::PathBuf, time::Duration};
 
 pub(crate) const HELP: &str = "Exit codes: 0 scanned; the one of --exit-code when findings are shown; 2 wrong usage; \
@@ -15,6 +16,7 @@ pub(crate) const HELP: &str = "Exit codes: 0 scanned; the one of --exit-code whe
     rampart scan image --plain-http 127.0.0.1:5000/shop/web:1.4\n  \
     rampart scan registry --repo 'shop/*' registry.example.org\n  \
     rampart scan fs .                                    lock files and manifests of a project\n  \
+    rampart scan fs --scanners license --license-forbidden 'AGPL-*' --exit-code 1 --severity CRITICAL .\n  \
     rampart scan rootfs /mnt/root                        an unpacked root file system\n  \
     rampart scan rootfs --pid 4711                       what a running container sees\n  \
     sudo rampart scan host\n  \
@@ -239,6 +241,9 @@ pub(crate) struct CommonArgs {
     #[arg(long, env = "RAMPART_SCANNERS", value_enum, value_name = "KIND,…", value_delimiter = ',', default_values = ["vuln", "secret", "config"], global = true)]
     pub(crate) scanners: Vec<Scanner>,
 
+    #[command(flatten)]
+    pub(crate) license: LicenseArgs,
+
     /// Directories to leave out; `*`, `**` and `?` as in shells
     #[arg(
         long,
@@ -334,6 +339,85 @@ pub(crate) struct CommonArgs {
     pub(crate) quiet: bool,
 }
 
+/// Which licences may be used, for `--scanners license`. Names are SPDX ids or expressions, or what a
+/// package calls its licence; `*` at the end stands for any rest.
+#[derive(Args, Debug, Default)]
+pub(crate) struct LicenseArgs {
+    /// Licences that must not be used: critical
+    #[arg(
+        long,
+        env = "RAMPART_LICENSE_FORBIDDEN",
+        value_name = "LICENCE,…",
+        value_delimiter = ',',
+        global = true
+    )]
+    pub(crate) license_forbidden: Vec<String>,
+
+    /// The only licences that may be used: any other is forbidden
+    #[arg(
+        long,
+        env = "RAMPART_LICENSE_ALLOWED",
+        value_name = "LICENCE,…",
+        value_delimiter = ',',
+        global = true
+    )]
+    pub(crate) license_allowed: Vec<String>,
+
+    /// Licences whose terms reach what they are combined with: high
+    #[arg(
+        long,
+        env = "RAMPART_LICENSE_RESTRICTED",
+        value_name = "LICENCE,…",
+        value_delimiter = ',',
+        global = true
+    )]
+    pub(crate) license_restricted: Vec<String>,
+
+    /// Licences whose changed files must be shared: medium
+    #[arg(
+        long,
+        env = "RAMPART_LICENSE_RECIPROCAL",
+        value_name = "LICENCE,…",
+        value_delimiter = ',',
+        global = true
+    )]
+    pub(crate) license_reciprocal: Vec<String>,
+
+    /// Licences that ask for a notice only: low
+    #[arg(
+        long,
+        visible_alias = "license-permissive",
+        env = "RAMPART_LICENSE_NOTICE",
+        value_name = "LICENCE,…",
+        value_delimiter = ',',
+        global = true
+    )]
+    pub(crate) license_notice: Vec<String>,
+
+    /// Licences not to speak of
+    #[arg(
+        long,
+        visible_alias = "license-ignored",
+        env = "RAMPART_IGNORED_LICENSES",
+        value_name = "LICENCE,…",
+        value_delimiter = ',',
+        global = true
+    )]
+    pub(crate) ignored_licenses: Vec<String>,
+}
+
+impl LicenseArgs {
+    pub(crate) fn policy(&self) -> Policy {
+        Policy::default()
+            .with(LicenseCategory::Forbidden, &self.license_forbidden)
+            .with(LicenseCategory::Restricted, &self.license_restricted)
+            .with(LicenseCategory::Reciprocal, &self.license_reciprocal)
+            .with(LicenseCategory::Notice, &self.license_notice)
+            .allow(&self.license_allowed)
+            .ignore(&self.ignored_licenses)
+    }
+}
+
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     Table,
@@ -372,6 +456,8 @@ pub(crate) enum Scanner {
     Vuln,
     Secret,
     Config,
+    /// Licences of packages, by class
+    #[value(alias = "licence")]
     License,
 }
 
