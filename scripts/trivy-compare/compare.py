@@ -3,8 +3,8 @@
 Usage: compare.py REPORTS REASONS
 
 REPORTS holds NAME.rampart.json and NAME.trivy.json of each target. REASONS is a table of tabs: what
-(package, cve), whose (rampart, trivy), target, kind, package, version, id, reason; the middle five
-are patterns (`*`). A difference that no line explains makes the exit code 1; so does a line that
+(package; cve; fixed: the versions with the fix), whose (rampart, trivy, both), target, kind, package,
+version, id, reason; the middle five are patterns (`*`). A difference that no line explains makes the exit code 1; so does a line that
 explains nothing.
 """
 
@@ -81,6 +81,10 @@ def ours(path):
     return set(keys), cves, aliases
 
 
+def fixes(text):
+    return {part.strip(" ><=^~") for part in text.split(",")} - {""}
+
+
 class Reasons:
     def __init__(self, path):
         self.lines, self.used = [], collections.Counter()
@@ -120,6 +124,12 @@ def compare(target, reports, reasons, table):
                     if key[:3] in both_packages]
     differences += [("cve", "trivy", *key) for key in their_keys.keys() - our_cves.keys()
                     if key[:3] in both_packages]
+    # Rampart names fixes later than what is installed, Trivy those of every branch, or of several
+    # errata one: they must have one in common.
+    for key in both_cves:
+        left, right = fixes(our_cves[key]), fixes(their_cves[their_keys[key]])
+        if left != right and not left & right:
+            differences.append(("fixed", "both", *key))
     unexplained = 0
     for what, whose, kind, name, version, ident in sorted(differences):
         reason = reasons.of(what, whose, target, kind, name, version, ident)

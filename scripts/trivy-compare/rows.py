@@ -85,26 +85,34 @@ def osv(document):
                 "PatchedVersions": before.get("PatchedVersions", []) + patched})
 
 
+def rpm_key(version):
+    """Orders epoch, version and release of the plain sort that errata hold: no `~`, no `^`."""
+    epoch, _, rest = version.rpartition(":")
+    return (int(epoch or 0), *[[(1, int(part)) if part.isdigit() else (0, part)
+                                for part in re.findall(r"\d+|[a-zA-Z]+", half)]
+                               for half in rest.split("-", 1)])
+
+
 def alma(document):
     if not document["id"].startswith("ALSA-"):
         return
     title = re.match(r"(\w+): (?:([\w.+-]+:[\w.+-]+) )?", document["summary"])
     severity = SEVERITY.get(title[1].lower(), 0) if title else 0
+    # Of one erratum's builds the lowest, of several errata the last one read: as Trivy imports them.
+    lowest = {}
     for affected in document["affected"]:
         release = affected["package"]["ecosystem"].split(":")[1]
-        for entry in affected["ranges"]:
-            for event in entry["events"]:
-                if "fixed" not in event:
-                    continue
-                name, fixed = affected["package"]["name"], event["fixed"]
-                if ".module_el" in fixed and title and title[2]:
-                    name = f"{title[2]}::{name}"
-                for ident in document.get("related") or document.get("aliases") or [document["id"]]:
-                    key = (f"alma {release}", name, ident)
-                    # Of several errata the last one that is read stays, as in Trivy's own import.
-                    emit(*key, {"FixedVersion": fixed})
-                    records[ident] = {"Severity": ["UNKNOWN", "LOW", "MEDIUM", "HIGH", "CRITICAL"][severity],
-                                      "VendorSeverity": {"alma": severity}}
+        for fixed in (e["fixed"] for r in affected["ranges"] for e in r["events"] if "fixed" in e):
+            name = affected["package"]["name"]
+            if ".module_el" in fixed and title and title[2]:
+                name = f"{title[2]}::{name}"
+            key = (f"alma {release}", name)
+            lowest[key] = min(lowest.get(key, fixed), fixed, key=rpm_key)
+    for (bucket, name), fixed in lowest.items():
+        for ident in document.get("related") or document.get("aliases") or [document["id"]]:
+            emit(bucket, name, ident, {"FixedVersion": fixed})
+            records[ident] = {"Severity": ["UNKNOWN", "LOW", "MEDIUM", "HIGH", "CRITICAL"][severity],
+                              "VendorSeverity": {"alma": severity}}
 
 
 def rustsec(path):

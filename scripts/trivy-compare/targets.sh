@@ -125,6 +125,12 @@ POM
 fi
 target java rootfs java
 
+# Debian's own jars: few of them carry coordinates.
+if ls /usr/share/java/*.jar >/dev/null 2>&1 && begin java-debian; then
+    mkdir -p "$root/.new/app" && find /usr/share/java -maxdepth 1 -name '*.jar' -type f -exec cp {} "$root/.new/app/" \; && finish java-debian
+fi
+target java-debian rootfs java-debian
+
 if have gem && begin ruby; then
     for dir in $(gem env path | tr ':' ' '); do
         [ -d "$dir/specifications" ] && mkdir -p "$root/.new/$dir" && cp -r "$dir/specifications" "$root/.new/$dir/"
