@@ -240,6 +240,10 @@ fn against(scheme: Scheme, version: &str, named: &str) -> Result<Ordering, Inval
             let (version, named) = (composer::filled(version), composer::filled(named));
             compare(scheme, &version, &named)
         }
+        Scheme::Alpm => {
+            let (version, named) = alpm::as_pacman(version, named);
+            compare(scheme, version, named)
+        }
         _ => compare(scheme, version, named),
     }
 }

@@ -491,8 +491,35 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::duration;
+    use super::{ScanArgs, Scanner, duration};
+    use clap::Parser;
+    use rampart_model::scan::LicenseCategory;
     use std::time::Duration;
+
+    #[derive(Parser)]
+    struct Scan {
+        #[command(flatten)]
+        args: ScanArgs,
+    }
+
+    #[test]
+    fn licences_are_judged_by_the_flags() {
+        let line = "scan fs . --scanners license,vuln --license-forbidden GPL-3.0*,Acme \
+            --license-notice LGPL-2.1-only --ignored-licenses MIT";
+        let scan = Scan::try_parse_from(line.split_whitespace()).expect("flags");
+        let common = scan.args.common;
+        assert_eq!(common.scanners, [Scanner::License, Scanner::Vuln]);
+        let policy = common.license.policy();
+        for (license, category) in [
+            ("GPL-3.0-or-later", Some(LicenseCategory::Forbidden)),
+            ("Acme", Some(LicenseCategory::Forbidden)),
+            ("LGPL-2.1-only", Some(LicenseCategory::Notice)),
+            ("GPL-2.0-only", Some(LicenseCategory::Restricted)),
+            ("MIT", None),
+        ] {
+            assert_eq!(policy.judge(license), category, "{license}");
+        }
+    }
 
     #[test]
     fn times() {
