@@ -74,18 +74,24 @@ const ADDRESSES: &[(&str, &str)] = &[
 ];
 
 const LONGEST: usize = 120;
+const WITH_BLANKS: usize = 1024;
 
 /// The SPDX id, if the words are those of one licence.
 pub(super) fn id(text: &str) -> Option<&'static str> {
-    if text.len() > LONGEST {
+    if text.len() > WITH_BLANKS {
         return None;
     }
-    let lower = text.trim().to_ascii_lowercase();
-    let scheme = ["https://", "http://"].iter();
-    if let Some(address) = scheme
-        .copied()
-        .find_map(|scheme| lower.strip_prefix(scheme))
-    {
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if words.len() > LONGEST {
+        return None;
+    }
+    let lower = words.to_ascii_lowercase();
+    let mut schemes = ["https://", "http://"].into_iter();
+    if let Some(address) = schemes.find_map(|scheme| lower.strip_prefix(scheme)) {
+        // Something behind it may say more, and a shortened text is not all there is.
+        if address.contains([' ', '…']) {
+            return None;
+        }
         let address = address.strip_prefix("www.").unwrap_or(address);
         return ADDRESSES
             .iter()
@@ -103,7 +109,7 @@ pub(super) fn id(text: &str) -> Option<&'static str> {
 /// is `apache license 2.0`.
 fn plain(lower: &str) -> String {
     let mut words: Vec<&str> = Vec::new();
-    for word in lower.split([' ', ',', '\t', '\n']) {
+    for word in lower.split([' ', ',']) {
         match word {
             "" | "the" | "software" | "version" | "v" | "v." | "-" => {}
             "licence" => words.push("license"),
@@ -146,6 +152,9 @@ mod tests {
             ("BSD License", None),
             ("LGPL", None),
             ("https://example.org/licenses/mit", None),
+            (" MIT \r\n  License\u{a0}", Some("MIT")),
+            ("https://opensource.org/licenses/mit and more", None),
+            ("https://opensource.org/licenses/mit…", None),
             ("", None),
         ] {
             assert_eq!(id(text), want, "{text}");
