@@ -69,6 +69,7 @@ conformance: ## the REST contract and version vectors against the reference, ver
 	@scripts/setup.sh build conformance
 	RAMPART_VERSION_TOOLS=1 cargo test --locked -p rampart-vuln --test it version -- --nocapture
 	cargo test --locked -p rampart-controller --test it -- --nocapture
+	@if [ -n "$(TRIVY_COMPARE)" ]; then scripts/trivy-compare.sh; else echo "skipped: the comparison with Trivy (make conformance TRIVY_COMPARE=1)"; fi
 
 clean: ## remove build output
 	cargo clean

@@ -219,6 +219,74 @@ pub struct ConfigIssue {
     pub remediation: String,
 }
 
+/// How much a licence asks of who distributes the software, in the classes that licence scanners
+/// share; later variants are stricter.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum LicenseCategory {
+    /// Public domain, or as good as.
+    Unencumbered,
+    Permissive,
+    /// Names of authors must be kept.
+    Notice,
+    /// Nothing is known of it.
+    #[default]
+    Unknown,
+    /// Changes to its own files must be shared.
+    Reciprocal,
+    /// What it is combined with may have to be shared.
+    Restricted,
+    /// Not to be used.
+    Forbidden,
+}
+
+impl LicenseCategory {
+    pub const ALL: &[Self] = &[
+        Self::Unencumbered,
+        Self::Permissive,
+        Self::Notice,
+        Self::Unknown,
+        Self::Reciprocal,
+        Self::Restricted,
+        Self::Forbidden,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unencumbered => "unencumbered",
+            Self::Permissive => "permissive",
+            Self::Notice => "notice",
+            Self::Unknown => "unknown",
+            Self::Reciprocal => "reciprocal",
+            Self::Restricted => "restricted",
+            Self::Forbidden => "forbidden",
+        }
+    }
+
+    pub fn severity(self) -> Severity {
+        match self {
+            Self::Unencumbered | Self::Permissive | Self::Notice => Severity::Low,
+            Self::Unknown => Severity::Unknown,
+            Self::Reciprocal => Severity::Medium,
+            Self::Restricted => Severity::High,
+            Self::Forbidden => Severity::Critical,
+        }
+    }
+}
+
+/// A licence of one package, judged.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LicenseFinding {
+    /// An SPDX id or expression; else what the package calls it.
+    pub license: String,
+    pub category: LicenseCategory,
+    pub severity: Severity,
+    /// Index into [`ScanReport::packages`].
+    pub package: u32,
+}
+
 /// Something that could not be read: shown, never skipped in silence.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScanProblem {
@@ -296,6 +364,9 @@ pub struct ScanReport {
     pub secrets: Vec<Secret>,
     pub privileged: Vec<PrivilegedFile>,
     pub config_issues: Vec<ConfigIssue>,
+    /// Empty where licences were not asked for: packages name theirs all the same.
+    #[serde(default)]
+    pub licenses: Vec<LicenseFinding>,
     pub problems: Vec<ScanProblem>,
     pub database: Option<DatabaseInfo>,
     pub scanned_at: Timestamp,

@@ -4,6 +4,13 @@
 //! of the paid or opt-in one after it where there is one (Ubuntu ESM, RHEL ELS, SLES LTSS). For
 //! Debian the day is that of LTS, whose updates come from the same archive. A release that is not
 //! listed has no known end: nothing is said of it. Rolling distributions have none.
+//!
+//! Where the days come from, as of 2026-11-25: Debian and Ubuntu from the package distro-info-data
+//! 0.58+deb12u6, which a test compares them with where it is installed. Alpine, Fedora, RHEL, SLES
+//! to 15.5 and openSUSE agree with the public tables of the endoflife.date project (states between
+//! December 2024 and February 2026), which quote the vendors' pages. Announced by the vendors and not
+//! compared with a second source: Oracle's extended support, SLES from 15.6, Photon, Mariner and Azure
+//! Linux, Amazon Linux, AlmaLinux and Rocky 10. Where a vendor names a month, its last day is taken.
 
 use rampart_model::package::Distro;
 
@@ -30,8 +37,17 @@ const ALL: &[Row] = &[
     ("debian", "13", "2030-06-30", ""),
     ("ubuntu", "10.04", "2015-04-30", ""),
     ("ubuntu", "12.04", "2017-04-28", "2019-04-26"),
+    ("ubuntu", "12.10", "2014-05-16", ""),
+    ("ubuntu", "13.04", "2014-01-27", ""),
+    ("ubuntu", "13.10", "2014-07-17", ""),
     ("ubuntu", "14.04", "2019-04-25", "2024-04-25"),
+    ("ubuntu", "14.10", "2015-07-23", ""),
+    ("ubuntu", "15.04", "2016-02-04", ""),
+    ("ubuntu", "15.10", "2016-07-28", ""),
     ("ubuntu", "16.04", "2021-04-30", "2026-04-23"),
+    ("ubuntu", "16.10", "2017-07-20", ""),
+    ("ubuntu", "17.04", "2018-01-13", ""),
+    ("ubuntu", "17.10", "2018-07-19", ""),
     ("ubuntu", "18.04", "2023-05-31", "2028-04-26"),
     ("ubuntu", "18.10", "2019-07-18", ""),
     ("ubuntu", "19.04", "2020-01-23", ""),
@@ -49,6 +65,8 @@ const ALL: &[Row] = &[
     ("ubuntu", "25.04", "2026-01-15", ""),
     ("ubuntu", "25.10", "2026-07-09", ""),
     ("ubuntu", "26.04", "2031-05-29", "2036-04-23"),
+    ("alpine", "3.0", "2016-05-01", ""),
+    ("alpine", "3.1", "2016-11-01", ""),
     ("alpine", "3.2", "2017-05-01", ""),
     ("alpine", "3.3", "2017-11-01", ""),
     ("alpine", "3.4", "2018-05-01", ""),
@@ -72,8 +90,8 @@ const ALL: &[Row] = &[
     ("alpine", "3.22", "2027-05-01", ""),
     ("alpine", "3.23", "2027-11-01", ""),
     ("rhel", "5", "2017-03-31", "2020-11-30"),
-    ("rhel", "6", "2020-11-30", "2029-05-31"),
-    ("rhel", "7", "2024-06-30", "2029-05-31"),
+    ("rhel", "6", "2020-11-30", "2024-06-30"),
+    ("rhel", "7", "2024-06-30", "2028-06-30"),
     ("rhel", "8", "2029-05-31", "2032-05-31"),
     ("rhel", "9", "2032-05-31", "2035-05-31"),
     ("rhel", "10", "2035-05-31", "2038-05-31"),
@@ -101,6 +119,8 @@ const ALL: &[Row] = &[
     ("amzn", "1", "2023-12-31", ""),
     ("amzn", "2", "2026-06-30", ""),
     ("amzn", "2023", "2029-06-30", ""),
+    ("sles", "11.1", "2012-08-31", "2015-08-30"),
+    ("sles", "11.2", "2014-01-31", "2017-01-30"),
     ("sles", "11.3", "2016-01-31", "2019-01-30"),
     ("sles", "11.4", "2019-03-31", "2022-03-31"),
     ("sles", "12", "2016-06-30", "2019-07-01"),
@@ -118,10 +138,12 @@ const ALL: &[Row] = &[
     ("sles", "15.6", "2025-12-31", "2028-12-31"),
     ("sles", "15.7", "2031-07-31", "2034-07-31"),
     ("sles", "16.0", "2027-11-30", "2030-11-30"),
-    ("opensuse-leap", "42.3", "2019-06-30", ""),
+    ("opensuse-leap", "42.1", "2017-05-17", ""),
+    ("opensuse-leap", "42.2", "2018-01-26", ""),
+    ("opensuse-leap", "42.3", "2019-07-01", ""),
     ("opensuse-leap", "15.0", "2019-12-03", ""),
-    ("opensuse-leap", "15.1", "2021-01-31", ""),
-    ("opensuse-leap", "15.2", "2021-12-31", ""),
+    ("opensuse-leap", "15.1", "2021-02-02", ""),
+    ("opensuse-leap", "15.2", "2022-01-04", ""),
     ("opensuse-leap", "15.3", "2022-12-31", ""),
     ("opensuse-leap", "15.4", "2023-12-07", ""),
     ("opensuse-leap", "15.5", "2024-12-31", ""),
@@ -134,6 +156,11 @@ const ALL: &[Row] = &[
     ("mariner", "1.0", "2023-07-31", ""),
     ("mariner", "2.0", "2025-07-31", ""),
     ("azurelinux", "3.0", "2027-07-31", ""),
+    ("fedora", "25", "2017-12-12", ""),
+    ("fedora", "26", "2018-05-29", ""),
+    ("fedora", "27", "2018-11-30", ""),
+    ("fedora", "28", "2019-05-28", ""),
+    ("fedora", "29", "2019-11-26", ""),
     ("fedora", "30", "2020-05-26", ""),
     ("fedora", "31", "2020-11-24", ""),
     ("fedora", "32", "2021-05-25", ""),
@@ -147,7 +174,7 @@ const ALL: &[Row] = &[
     ("fedora", "40", "2025-05-13", ""),
     ("fedora", "41", "2025-12-15", ""),
     ("fedora", "42", "2026-05-13", ""),
-    ("fedora", "43", "2026-12-02", ""),
+    ("fedora", "43", "2026-12-09", ""),
 ];
 
 /// Ids of the same releases under another name.

@@ -326,6 +326,16 @@ pub fn ignores_config(
     ignores(files, Subject::Config, id, path, now)
 }
 
+/// Whether this licence of a package found in `path` is not to be counted.
+pub fn ignores_license(
+    files: &[IgnoreFile],
+    license: &str,
+    path: &str,
+    now: Timestamp,
+) -> Option<Suppression> {
+    ignores(files, Subject::License, license, path, now)
+}
+
 fn ignores(
     files: &[IgnoreFile],
     subject: Subject,

@@ -14,6 +14,7 @@ pub mod ignore;
 pub mod image_config;
 pub mod in_use;
 pub mod layer;
+pub mod license;
 pub mod matching;
 pub mod merge;
 pub mod purl;

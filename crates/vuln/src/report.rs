@@ -42,5 +42,8 @@ impl Shown {
             .config_issues
             .retain(|found| self.severity(found.severity));
         report
+            .licenses
+            .retain(|found| self.severity(found.severity));
+        report
     }
 }

@@ -216,19 +216,36 @@ pub fn is_affected(
     version: &str,
 ) -> Result<bool, InvalidVersion> {
     scheme.check(version)?;
+    let order = |other: &str| against(scheme, version, other);
     let start = interval.introduced.as_str();
     let before = match start.strip_prefix('>') {
-        Some(start) => compare(scheme, version, start)?.is_le(),
-        None => !matches!(start, "" | "0") && compare(scheme, version, start)?.is_lt(),
+        Some(start) => order(start)?.is_le(),
+        None => !matches!(start, "" | "0") && order(start)?.is_lt(),
     };
     if before {
         return Ok(false);
     }
     Ok(match &interval.end {
         End::Open => true,
-        End::Fixed(fixed) => compare(scheme, version, fixed)?.is_lt(),
-        End::LastAffected(last) => compare(scheme, version, last)?.is_le(),
+        End::Fixed(fixed) => order(fixed)?.is_lt(),
+        End::LastAffected(last) => order(last)?.is_le(),
     })
+}
+
+/// An installed version and one that an advisory names, as the package manager compares them.
+fn against(scheme: Scheme, version: &str, named: &str) -> Result<Ordering, InvalidVersion> {
+    match scheme {
+        Scheme::Composer => {
+            scheme.check(named)?;
+            let (version, named) = (composer::filled(version), composer::filled(named));
+            compare(scheme, &version, &named)
+        }
+        Scheme::Alpm => {
+            let (version, named) = alpm::as_pacman(version, named);
+            compare(scheme, version, named)
+        }
+        _ => compare(scheme, version, named),
+    }
 }
 
 #[cfg(test)]

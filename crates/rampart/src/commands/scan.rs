@@ -26,6 +26,7 @@ use rampart_scanner::{
 use rampart_vuln::{
     db::Database,
     layer::{Glob, Selection},
+    license,
     matching::MatchOptions,
     report::Shown,
     secret,
@@ -164,6 +165,10 @@ impl Run {
                 layer: None,
             });
         }
+        if self.common.scanners.contains(&Scanner::License) {
+            let policy = self.common.license.policy();
+            inspected.report.licenses = license::findings(&inspected.report, &policy);
+        }
         let notes = self.suppressions.apply(&mut inspected.report);
         if !self.common.quiet {
             for note in notes {
@@ -207,7 +212,8 @@ fn exit_code(report: &ScanReport, incomplete: bool, common: &CommonArgs) -> Exit
         .filter(|found| found.suppressed.is_none())
         .map(|found| found.severity)
         .chain(report.secrets.iter().map(|found| found.severity))
-        .chain(report.config_issues.iter().map(|found| found.severity));
+        .chain(report.config_issues.iter().map(|found| found.severity))
+        .chain(report.licenses.iter().map(|found| found.severity));
     let worst: Option<Severity> = severities.max();
     if let (Some(limit), Some(worst)) = (common.fail_on, worst)
         && worst >= limit

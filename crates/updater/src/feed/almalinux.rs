@@ -2,7 +2,8 @@
 //!
 //! One package has fixes in several module streams; the title names the stream (`nodejs:18`). Where
 //! it does not, the stream is learnt from the other errata of that package and version. Bug-fix and
-//! enhancement errata that name no CVE are no advisories.
+//! enhancement errata that name no CVE are no advisories. An erratum may name several builds of one
+//! package, an architecture's each, without saying whose: the lowest is the fix.
 
 use super::{
     Feed, Parser, Remote,
@@ -10,7 +11,8 @@ use super::{
     osv::{self, Document},
 };
 use crate::output::Output;
-use std::collections::BTreeMap;
+use rampart_vuln::version::{Scheme, compare};
+use std::{cmp::Ordering, collections::BTreeMap};
 
 pub(super) static ALMA: Feed = Feed {
     name: "alma",
@@ -62,13 +64,14 @@ impl Parser for Alma {
 }
 
 impl Alma {
-    fn document(&mut self, name: &str, document: Document, out: &mut Output<'_>) {
+    fn document(&mut self, name: &str, mut document: Document, out: &mut Output<'_>) {
         let ids = document.related.iter().chain(&document.aliases);
         if !document.id.starts_with("ALSA") && !ids.clone().any(|id| is_cve(id)) {
             out.entry_read();
             out.skip("no security erratum");
             return;
         }
+        keep_lowest(&mut document);
         if !modular(&document) {
             osv::emit(document, out);
         } else if let Some(stream) = module_of_title(&document.summary) {
@@ -97,6 +100,33 @@ impl Alma {
         let best = votes.into_iter().max_by_key(|(_, count)| *count)?;
         Some(best.0.clone())
     }
+}
+
+/// Of entries for one package, the one whose fix comes first: a package at that version has it.
+fn keep_lowest(document: &mut Document) {
+    let mut lowest: BTreeMap<(String, String), String> = BTreeMap::new();
+    for (ecosystem, package, fixed) in fixed_versions(document) {
+        let first = lowest
+            .entry((ecosystem.to_owned(), package.to_owned()))
+            .or_insert_with(|| fixed.to_owned());
+        if compare(Scheme::Rpm, fixed, first).is_ok_and(Ordering::is_lt) {
+            fixed.clone_into(first);
+        }
+    }
+    document.affected.retain(|affected| {
+        let key = (
+            affected.package.ecosystem.clone(),
+            affected.package.name.clone(),
+        );
+        let mut fixes = affected
+            .ranges
+            .iter()
+            .flat_map(|range| &range.events)
+            .filter_map(|event| event.fixed.as_ref())
+            .peekable();
+        // An entry without a fix says something else.
+        fixes.peek().is_none() || fixes.any(|fixed| lowest.get(&key) == Some(fixed))
+    });
 }
 
 fn modular(document: &Document) -> bool {

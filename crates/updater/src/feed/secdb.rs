@@ -279,7 +279,7 @@ fn split(text: &str) -> (Vec<String>, Vec<String>) {
         .map(|token| token.trim_matches(['"', '\'', '.', ':']))
         .map(|token| match token.strip_prefix("CVE_") {
             Some(rest) => format!("CVE-{}", rest.replace('_', "-")),
-            None => token.to_owned(),
+            None => whole_cve(token).to_owned(),
         })
         .filter(|token| is_id(token));
     let (mut cves, mut others): (Vec<String>, Vec<String>) = tokens.partition(|id| is_cve(id));
@@ -287,6 +287,28 @@ fn split(text: &str) -> (Vec<String>, Vec<String>) {
         cves.push(others.remove(0));
     }
     (cves, others)
+}
+
+/// `CVE-2017-17434-2` is the second fix of a flaw, not a flaw of its own.
+fn whole_cve(token: &str) -> &str {
+    let is_part = |part: &str| part.len() < 4 && part.bytes().all(|b| b.is_ascii_digit());
+    match token.rsplit_once('-') {
+        Some((cve, part)) if is_part(part) && is_cve(cve) && cve.matches('-').count() == 2 => cve,
+        _ => token,
+    }
+}
+
+/// A revision without its `r` (`2.7.16-33`) is one all the same; apk itself takes such a version
+/// for none, and so for older than any.
+fn revised(version: &str) -> String {
+    match version.rsplit_once('-') {
+        Some((upstream, revision))
+            if !revision.is_empty() && revision.bytes().all(|b| b.is_ascii_digit()) =>
+        {
+            format!("{upstream}-r{revision}")
+        }
+        _ => version.to_owned(),
+    }
 }
 
 /// `XSA-123`, `GHSA-…`, `ALPINE-13661`, `wnpa-sec-2017-18`: letters, a dash, a number or a code.
@@ -308,7 +330,7 @@ fn add(
     version: &str,
     feed: &str,
 ) {
-    let version = version.trim();
+    let version = revised(version.trim());
     let never = version == "0";
     let known = rows.iter().position(|row| row.id == id);
     let row = match known.and_then(|at| rows.get_mut(at)) {
@@ -330,7 +352,7 @@ fn add(
     }
     // A real fix says more than a "never affected" of another time.
     row.status = FixStatus::Fixed;
-    let end = End::Fixed(version.to_owned());
+    let end = End::Fixed(version);
     if !row.intervals.iter().any(|interval| interval.end == end) {
         row.intervals.push(Interval {
             introduced: String::new(),

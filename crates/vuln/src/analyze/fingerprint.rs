@@ -1,9 +1,11 @@
 //! Applications known by what their programs say of themselves, one row each in [`TABLE`].
 //!
-//! Names are the products' in advisories. A row counts in files of its names only: many programs
-//! mention others. What may be linked into any program (OpenSSL, zlib, BusyBox under its many
-//! names) is known by marks that the search of [`super::elf`] brings. What the distribution owns
-//! is marked later, when the package database is at hand.
+//! Names are the products' in NVD's dictionary of CPE names (`varnish_cache`, `http_server`); those of
+//! Varnish, Valkey, musl, Julia and OpenJDK were compared with public uses of that dictionary in
+//! November 2026. A row counts in files of its names only: many programs mention others. What may be
+//! linked into any program (OpenSSL, zlib, BusyBox under its many names) is known by marks that the
+//! search of [`super::elf`] brings. What the distribution owns is marked later, when the package
+//! database is at hand.
 
 use super::{Analyzer, FileFacts, FileMeta, Scope, Sink, Whole, window::Window};
 use rampart_model::package::{Package, PackageKind};
@@ -67,7 +69,7 @@ const TABLE: &[Row] = &[
     row("http_server", &["httpd", "apache2", "httpd.*"], r"(?-u)Apache/(\d+\.\d+\.\d+)", Read::First),
     row("haproxy", &["haproxy*"], r"(?-u) version (\d+\.\d+(?:\.\d+|-dev\d+))[^\x00]{0,48}, released ", Read::First),
     row("lighttpd", &["lighttpd"], r"(?-u)lighttpd/(\d+\.\d+\.\d+)", Read::First),
-    row("varnish", &["varnishd"], r"(?-u)varnish-(\d+\.\d+\.\d+) revision", Read::First),
+    row("varnish_cache", &["varnishd"], r"(?-u)varnish-(\d+\.\d+\.\d+) revision", Read::First),
     row("memcached", &["memcached"], r"(?-u)memcached (\d+\.\d+\.\d+)", Read::First),
     row("redis", &["redis-server"], DOTTED, Read::Highest),
     row("valkey", &["valkey-server"], DOTTED, Read::Highest),

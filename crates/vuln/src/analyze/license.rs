@@ -3,6 +3,8 @@
 //! Knows the short names of Debian's machine-readable copyright files, of older Fedora and Alpine
 //! packages, and SPDX's own in any case. Source of the ids: the SPDX licence list, 3.x.
 
+mod wording;
+
 /// Longest expression worked out, in bytes.
 const EXPRESSION_LIMIT: usize = 4096;
 /// Longest other text kept, in characters.
@@ -96,12 +98,20 @@ const EXCEPTIONS: &[&str] = &[
 /// An SPDX expression if every name in it is certain; else the text, trimmed and shortened.
 pub fn normalise(text: &str) -> String {
     let text = text.trim();
+    if let Some(id) = wording::id(text) {
+        return id.to_owned();
+    }
     if text.len() <= EXPRESSION_LIMIT
         && let Some(expression) = expression(text)
     {
         return expression;
     }
     shorten(text)
+}
+
+/// Whether it is an id of the SPDX list.
+pub fn is_listed(text: &str) -> bool {
+    spdx::license_id(text).is_some()
 }
 
 /// A text that was cut ends in dots: it must not look like a shorter expression.

@@ -7,6 +7,7 @@
 use super::{
     FileMeta, Scope,
     document::decode,
+    license,
     manifest::{Graph, LOCK_BYTES, Listing, Manifest, Names, tagged_hash},
 };
 use rampart_model::package::{Package, PackageKind};
@@ -43,7 +44,10 @@ fn gemspec(meta: &FileMeta, bytes: &[u8], listing: &mut Listing<'_>) {
         match field {
             "name" => take(&mut package.name, value),
             "version" => take(&mut package.version, value),
-            "license" | "licenses" => package.licenses = literals(value),
+            "license" | "licenses" => {
+                let names = literals(value);
+                package.licenses = names.iter().map(|name| license::normalise(name)).collect();
+            }
             "authors" | "author" => {
                 package.supplier = literals(value).join(", ").chars().take(200).collect();
             }

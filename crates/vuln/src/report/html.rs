@@ -37,6 +37,7 @@ pub fn write(report: &ScanReport, shown: &Shown, version: &str) -> String {
     cards(&mut page, report, shown);
     vulnerabilities(&mut page, report, shown);
     secrets(&mut page, report, shown);
+    licenses(&mut page, report, shown);
     configuration(&mut page, report, shown);
     privileged(&mut page, report);
     layers(&mut page, report);
@@ -225,6 +226,36 @@ fn configuration(page: &mut String, report: &ScanReport, shown: &Shown) {
             escape(&issue.id),
             escape(&issue.detail),
             escape(&issue.remediation)
+        );
+    }
+    page.push_str("</tbody></table>\n");
+}
+
+fn licenses(page: &mut String, report: &ScanReport, shown: &Shown) {
+    let rows: Vec<_> = report
+        .licenses
+        .iter()
+        .filter(|l| shown.severity(l.severity))
+        .collect();
+    if rows.is_empty() {
+        return;
+    }
+    let _ = writeln!(page, "<h2>Licences ({})</h2>", rows.len());
+    page.push_str("<table><thead><tr><th>Severity</th><th>Licence</th><th>Class</th><th>Package</th></tr></thead><tbody>\n");
+    for found in rows {
+        let package = usize::try_from(found.package)
+            .ok()
+            .and_then(|index| report.packages.get(index));
+        let _ = writeln!(
+            page,
+            "<tr><td class=\"s {0}\">{0}</td><td>{1}</td><td>{2}</td><td>{3}</td></tr>",
+            found.severity.name(),
+            escape(&found.license),
+            found.category.name(),
+            package.map_or_else(String::new, |p| escape(&format!(
+                "{} {}",
+                p.name, p.version
+            )))
         );
     }
     page.push_str("</tbody></table>\n");

@@ -10,6 +10,7 @@ pub fn write(report: &ScanReport, shown: &Shown) -> String {
         ("vulnerabilities", vulnerabilities(report, shown)),
         ("secrets", secrets(report, shown)),
         ("configuration", configuration(report, shown)),
+        ("licences", licenses(report, shown)),
         ("not analysed", problems(report)),
     ];
     let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
@@ -96,6 +97,29 @@ fn secrets(report: &ScanReport, shown: &Shown) -> Vec<Case> {
             kind: kind(secret.severity),
             message: secret.title.clone(),
             text: format!("line {}: {}", secret.line, secret.excerpt),
+        })
+        .collect()
+}
+
+fn licenses(report: &ScanReport, shown: &Shown) -> Vec<Case> {
+    let shown = report
+        .licenses
+        .iter()
+        .filter(|l| shown.severity(l.severity));
+    shown
+        .filter_map(|found| {
+            let package = report.packages.get(usize::try_from(found.package).ok()?)?;
+            Some(Case {
+                class: format!("{} {}", package.name, package.version),
+                name: format!(
+                    "[{}] {}",
+                    found.severity.name().to_uppercase(),
+                    found.license
+                ),
+                kind: kind(found.severity),
+                message: format!("{} licence", found.category.name()),
+                text: package.path.clone(),
+            })
         })
         .collect()
 }

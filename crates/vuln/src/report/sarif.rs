@@ -6,7 +6,7 @@
 use super::Shown;
 use rampart_model::{
     package::Package,
-    scan::{ConfigIssue, ScanReport, Secret, Severity, Vulnerability},
+    scan::{ConfigIssue, LicenseFinding, ScanReport, Secret, Severity, Vulnerability},
 };
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -34,6 +34,13 @@ pub fn write(report: &ScanReport, shown: &Shown, version: &str) -> String {
         .filter(|i| shown.severity(i.severity))
     {
         log.config(issue, report);
+    }
+    for found in report
+        .licenses
+        .iter()
+        .filter(|l| shown.severity(l.severity))
+    {
+        log.license(found, report);
     }
     let document = log.document(report, version);
     serde_json::to_string_pretty(&document).unwrap_or_default()
@@ -107,6 +114,26 @@ impl Log {
             line,
         );
         self.results.push(result);
+    }
+
+    fn license(&mut self, found: &LicenseFinding, report: &ScanReport) {
+        let at = usize::try_from(found.package).ok();
+        let Some(package) = at.and_then(|at| report.packages.get(at)) else {
+            return;
+        };
+        let id = format!("license:{}", found.license);
+        let title = format!("{} licence {}", found.category.name(), found.license);
+        let index = self.rule(&id, || {
+            rule(&id, &title, &title, found.severity, "license", None)
+        });
+        let text = format!("{} {}: {title}", package.name, package.version);
+        let path = if package.path.is_empty() {
+            &report.target.name
+        } else {
+            &package.path
+        };
+        self.results
+            .push(result(&id, index, found.severity, &text, path, 1));
     }
 
     fn config(&mut self, issue: &ConfigIssue, report: &ScanReport) {

@@ -3,8 +3,11 @@
 //! Text from the image never reaches the terminal as control characters.
 
 use super::Shown;
-use rampart_model::scan::{ScanReport, Severity, Vulnerability};
-use std::io::{self, Write};
+use rampart_model::scan::{LicenseFinding, ScanReport, Severity, Vulnerability};
+use std::{
+    collections::BTreeSet,
+    io::{self, Write},
+};
 
 /// Longest cell; the JSON report has the whole text.
 const CELL: usize = 60;
@@ -16,6 +19,7 @@ pub fn write(report: &ScanReport, shown: &Shown, out: &mut dyn Write) -> io::Res
     vulnerabilities(report, shown, out)?;
     secrets(report, out)?;
     config(report, out)?;
+    licenses(report, out)?;
     if shown.all_packages {
         packages(report, out)?;
     }
@@ -125,6 +129,40 @@ fn config(report: &ScanReport, out: &mut dyn Write) -> io::Result<()> {
     table(&["SEVERITY", "CHECK", "CONFIGURATION", "REMEDY"], rows, out)
 }
 
+/// A row a licence, strictest first: by the package they would fill screens.
+fn licenses(report: &ScanReport, out: &mut dyn Write) -> io::Result<()> {
+    let groups = report
+        .licenses
+        .chunk_by(|a, b| (a.category, &a.license) == (b.category, &b.license));
+    let rows = groups.map(|group| {
+        let names: BTreeSet<&str> = group
+            .iter()
+            .filter_map(|found| report.packages.get(usize::try_from(found.package).ok()?))
+            .map(|package| package.name.as_str())
+            .collect();
+        let (license, category, severity) = group.first().map_or(("", "", ""), |found| {
+            (
+                found.license.as_str(),
+                found.category.name(),
+                found.severity.name(),
+            )
+        });
+        let count = names.len();
+        vec![
+            severity.to_uppercase(),
+            license.to_owned(),
+            category.to_owned(),
+            count.to_string(),
+            names.into_iter().collect::<Vec<_>>().join(", "),
+        ]
+    });
+    table(
+        &["SEVERITY", "LICENCE", "CLASS", "N", "PACKAGES"],
+        rows,
+        out,
+    )
+}
+
 fn packages(report: &ScanReport, out: &mut dyn Write) -> io::Result<()> {
     let rows = report.packages.iter().map(|package| {
         vec![
@@ -163,6 +201,15 @@ fn summary(report: &ScanReport, out: &mut dyn Write) -> io::Result<()> {
     }
     if !report.secrets.is_empty() {
         write!(out, "; {} secrets", report.secrets.len())?;
+    }
+    if !report.licenses.is_empty() {
+        let severe = |found: &&LicenseFinding| found.severity >= Severity::High;
+        write!(
+            out,
+            "; licences: {} of {} restricted or forbidden",
+            report.licenses.iter().filter(severe).count(),
+            report.licenses.len()
+        )?;
     }
     if !report.problems.is_empty() {
         write!(

@@ -239,7 +239,45 @@ fn results(report: &ScanReport, shown: &Shown) -> Vec<Value> {
         })
         .collect();
     results.extend(secret_results(report, shown));
+    results.extend(license_results(report, shown));
     results
+}
+
+/// One result a package database or lock file, named as Trivy names those of licences.
+fn license_results(report: &ScanReport, shown: &Shown) -> Vec<Value> {
+    let mut groups: BTreeMap<(bool, String), Vec<Value>> = BTreeMap::new();
+    let distro = report.distro.as_ref();
+    for found in report
+        .licenses
+        .iter()
+        .filter(|l| shown.severity(l.severity))
+    {
+        let at = usize::try_from(found.package).ok();
+        let Some(package) = at.and_then(|at| report.packages.get(at)) else {
+            continue;
+        };
+        let (class, kind) = result_kind(package, distro);
+        let os = class == "os-pkgs";
+        let target = match os {
+            true => "OS Packages".to_owned(),
+            false => target(kind, class, package, report),
+        };
+        groups.entry((!os, target)).or_default().push(json!({
+            "Severity": severity(found.severity),
+            "Category": found.category.name(),
+            "PkgName": package.name,
+            "FilePath": if os { String::new() } else { file_path(package) },
+            "Name": found.license,
+            "Confidence": 1,
+            "Link": "",
+        }));
+    }
+    groups
+        .into_iter()
+        .map(
+            |((_, target), found)| json!({"Target": target, "Class": "license", "Licenses": found}),
+        )
+        .collect()
 }
 
 fn package_result(

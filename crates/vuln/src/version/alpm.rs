@@ -1,6 +1,7 @@
 //! Arch Linux: `[epoch:]version[-release]` as pacman's `vercmp` orders them: RPM's segments, but
 //! letters left over come before the end (`1.0rc1 < 1.0`), and more separators count as newer.
-//! pacman ignores the release where one side has none, which is no order: here none comes first.
+//! pacman ignores the release where one side has none, which is no order: here none comes first. What
+//! is installed is compared with an advisory's version as pacman does, by [`as_pacman`].
 
 use super::part::{number, take_while};
 use std::cmp::Ordering;
@@ -14,6 +15,16 @@ fn split(text: &str) -> (&str, &str, Option<&str>) {
     match rest.rsplit_once('-') {
         Some((version, release)) => (epoch, version, Some(release)),
         None => (epoch, rest, None),
+    }
+}
+
+/// Without the release that only one of them has.
+pub(super) fn as_pacman<'t>(a: &'t str, b: &'t str) -> (&'t str, &'t str) {
+    let (a, b) = (a.trim(), b.trim());
+    match (a.rsplit_once('-'), b.rsplit_once('-')) {
+        (Some((a, _)), None) => (a, b),
+        (None, Some((b, _))) => (a, b),
+        _ => (a, b),
     }
 }
 

@@ -7,7 +7,29 @@
 //! branch (`dev-main`) has no place in the order.
 
 use super::part::{number, take_while, without_v};
-use std::cmp::Ordering;
+use std::{borrow::Cow, cmp::Ordering};
+
+/// As Composer compares what is installed with what an advisory names: four numbers, without the
+/// build and without the word `stable`. So `2.1` is `2.1.0`, which it is not for PHP's function.
+pub(super) fn filled(version: &str) -> Cow<'_, str> {
+    let text = without_v(version.trim());
+    let text = text.split_once('+').map_or(text, |(text, _)| text);
+    let text = text.strip_suffix("-stable").unwrap_or(text);
+    let end = text
+        .find(|c: char| !(c.is_ascii_digit() || c == '.'))
+        .unwrap_or(text.len());
+    let (numbers, rest) = text.split_at(end);
+    let numbers = numbers.trim_end_matches('.');
+    let count = numbers.split('.').filter(|part| !part.is_empty()).count();
+    // Dates and branches stay as they are.
+    if !(1..4).contains(&count) || numbers.contains("..") || rest.starts_with("x") {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(format!("{numbers}{}{}{rest}", ".0".repeat(4 - count), {
+        let separated = rest.is_empty() || rest.starts_with(['-', '_', '.']);
+        if separated { "" } else { "-" }
+    }))
+}
 
 #[derive(Clone, Copy, Debug)]
 enum Token<'a> {

@@ -13,6 +13,7 @@ mod ignore;
 mod image_config;
 mod java;
 mod lang;
+mod license;
 mod matching;
 mod os;
 mod program;

@@ -147,7 +147,7 @@ fn junit_counts_what_it_lists_and_is_xml() {
         ..Shown::default()
     };
     let xml = junit::write(&sample(), &shown);
-    assert_eq!(xml.matches("<testcase ").count(), 4, "{xml}");
+    assert_eq!(xml.matches("<testcase ").count(), 5, "{xml}");
     assert!(
         xml.contains("(vulnerabilities)\" tests=\"1\" failures=\"1\""),
         "{xml}"

@@ -2,8 +2,9 @@
 
 use crate::database::DatabaseArgs;
 use clap::{Args, Subcommand, ValueEnum};
-use rampart_model::scan::Severity;
+use rampart_model::scan::{LicenseCategory, Severity};
 use rampart_scanner::image::Platform;
+use rampart_vuln::license::Policy;
 use std::{path::PathBuf, time::Duration};
 
 pub(crate) const HELP: &str = "Exit codes: 0 scanned; the one of --exit-code when findings are shown; 2 wrong usage; \
@@ -18,6 +19,7 @@ pub(crate) const HELP: &str = "Exit codes: 0 scanned; the one of --exit-code whe
     rampart scan image -f neuvector -o scan_result.json shop/web:1.4\n  \
     rampart scan registry --repo 'shop/*' registry.example.org\n  \
     rampart scan fs .                                    lock files and manifests of a project\n  \
+    rampart scan fs --scanners license --license-forbidden 'AGPL-*' --exit-code 1 --severity CRITICAL .\n  \
     rampart scan rootfs /mnt/root                        an unpacked root file system\n  \
     rampart scan rootfs --pid 4711                       what a running container sees\n  \
     sudo rampart scan host\n  \
@@ -293,6 +295,9 @@ pub(crate) struct CommonArgs {
     #[arg(long, env = "RAMPART_SCANNERS", value_enum, value_name = "KIND,…", value_delimiter = ',', default_values = ["vuln", "secret", "config"], global = true)]
     pub(crate) scanners: Vec<Scanner>,
 
+    #[command(flatten)]
+    pub(crate) license: LicenseArgs,
+
     /// Directories to leave out; `*`, `**` and `?` as in shells
     #[arg(
         long,
@@ -388,6 +393,85 @@ pub(crate) struct CommonArgs {
     pub(crate) quiet: bool,
 }
 
+/// Which licences may be used, for `--scanners license`. Names are SPDX ids or expressions, or what a
+/// package calls its licence; `*` at the end stands for any rest.
+#[derive(Args, Debug, Default)]
+pub(crate) struct LicenseArgs {
+    /// Licences that must not be used: critical
+    #[arg(
+        long,
+        env = "RAMPART_LICENSE_FORBIDDEN",
+        value_name = "LICENCE,…",
+        value_delimiter = ',',
+        global = true
+    )]
+    pub(crate) license_forbidden: Vec<String>,
+
+    /// The only licences that may be used: any other is forbidden
+    #[arg(
+        long,
+        env = "RAMPART_LICENSE_ALLOWED",
+        value_name = "LICENCE,…",
+        value_delimiter = ',',
+        global = true
+    )]
+    pub(crate) license_allowed: Vec<String>,
+
+    /// Licences whose terms reach what they are combined with: high
+    #[arg(
+        long,
+        env = "RAMPART_LICENSE_RESTRICTED",
+        value_name = "LICENCE,…",
+        value_delimiter = ',',
+        global = true
+    )]
+    pub(crate) license_restricted: Vec<String>,
+
+    /// Licences whose changed files must be shared: medium
+    #[arg(
+        long,
+        env = "RAMPART_LICENSE_RECIPROCAL",
+        value_name = "LICENCE,…",
+        value_delimiter = ',',
+        global = true
+    )]
+    pub(crate) license_reciprocal: Vec<String>,
+
+    /// Licences that ask for a notice only: low
+    #[arg(
+        long,
+        visible_alias = "license-permissive",
+        env = "RAMPART_LICENSE_NOTICE",
+        value_name = "LICENCE,…",
+        value_delimiter = ',',
+        global = true
+    )]
+    pub(crate) license_notice: Vec<String>,
+
+    /// Licences not to speak of
+    #[arg(
+        long,
+        visible_alias = "license-ignored",
+        env = "RAMPART_IGNORED_LICENSES",
+        value_name = "LICENCE,…",
+        value_delimiter = ',',
+        global = true
+    )]
+    pub(crate) ignored_licenses: Vec<String>,
+}
+
+impl LicenseArgs {
+    pub(crate) fn policy(&self) -> Policy {
+        Policy::default()
+            .with(LicenseCategory::Forbidden, &self.license_forbidden)
+            .with(LicenseCategory::Restricted, &self.license_restricted)
+            .with(LicenseCategory::Reciprocal, &self.license_reciprocal)
+            .with(LicenseCategory::Notice, &self.license_notice)
+            .allow(&self.license_allowed)
+            .ignore(&self.ignored_licenses)
+    }
+}
+
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     Table,
@@ -429,6 +513,8 @@ pub(crate) enum Scanner {
     Vuln,
     Secret,
     Config,
+    /// Licences of packages, by class
+    #[value(alias = "licence")]
     License,
 }
 
@@ -462,8 +548,35 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::duration;
+    use super::{ScanArgs, Scanner, duration};
+    use clap::Parser;
+    use rampart_model::scan::LicenseCategory;
     use std::time::Duration;
+
+    #[derive(Parser)]
+    struct Scan {
+        #[command(flatten)]
+        args: ScanArgs,
+    }
+
+    #[test]
+    fn licences_are_judged_by_the_flags() {
+        let line = "scan fs . --scanners license,vuln --license-forbidden GPL-3.0*,Acme \
+            --license-notice LGPL-2.1-only --ignored-licenses MIT";
+        let scan = Scan::try_parse_from(line.split_whitespace()).expect("flags");
+        let common = scan.args.common;
+        assert_eq!(common.scanners, [Scanner::License, Scanner::Vuln]);
+        let policy = common.license.policy();
+        for (license, category) in [
+            ("GPL-3.0-or-later", Some(LicenseCategory::Forbidden)),
+            ("Acme", Some(LicenseCategory::Forbidden)),
+            ("LGPL-2.1-only", Some(LicenseCategory::Notice)),
+            ("GPL-2.0-only", Some(LicenseCategory::Restricted)),
+            ("MIT", None),
+        ] {
+            assert_eq!(policy.judge(license), category, "{license}");
+        }
+    }
 
     #[test]
     fn times() {

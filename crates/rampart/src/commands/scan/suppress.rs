@@ -80,6 +80,14 @@ impl Suppressions {
         report
             .config_issues
             .retain(|issue| ignore::ignores_config(&self.files, &issue.id, &name, now).is_none());
+        let packages = &report.packages;
+        report.licenses.retain(|found| {
+            let package = usize::try_from(found.package).ok();
+            let path = package
+                .and_then(|at| packages.get(at))
+                .map_or("", |package| package.path.as_str());
+            ignore::ignores_license(&self.files, &found.license, path, now).is_none()
+        });
         notes
     }
 }

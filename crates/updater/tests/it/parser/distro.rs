@@ -236,6 +236,44 @@ fn secdb_keeps_what_is_right() {
     );
 }
 
+/// Both stand in Alpine's own files: a flaw fixed in two parts, a revision without its `r`. Compared
+/// with Trivy, the first was a CVE that there is not, and the second hid python2's flaws.
+#[test]
+fn secdb_slips_of_the_pen_are_read_as_meant() {
+    let json = r#"{"distroversion":"v3.11","packages":[
+        {"pkg":{"name":"rsync","secfixes":{"3.1.2-r7":["CVE-2017-17434-1","CVE-2017-17434-2"]}}},
+        {"pkg":{"name":"python2","secfixes":{"2.7.16-33":["CVE-2019-16056"]}}}]}"#;
+    assert_eq!(
+        rows("alpine", "main.json", json),
+        [
+            "os/alpine/3.11 rsync CVE-2017-17434 fixed ..3.1.2-r7",
+            "os/alpine/3.11 python2 CVE-2019-16056 fixed ..2.7.16-r33",
+        ]
+    );
+}
+
+/// Builds of one erratum for several architectures: who has the first of them has the fix.
+#[test]
+fn alma_takes_the_lowest_build_of_an_erratum() {
+    let entry = |fixed: &str| {
+        format!(
+            r#"{{"package":{{"ecosystem":"AlmaLinux:8","name":"parfait"}},"ranges":[{{"type":"ECOSYSTEM","events":[{{"introduced":"0"}},{{"fixed":"{fixed}"}}]}}]}}"#
+        )
+    };
+    let document = format!(
+        r#"{{"id":"ALSA-2022:0290","summary":"Important: parfait:0.5 security update","related":["CVE-2021-4104"],
+        "modified":"2026-01-01T00:00:00Z","affected":[{},{}]}}"#,
+        entry("0.5.4-4.module_el8.5.0+2610+de2b8c0b"),
+        entry("0.5.4-4.module_el8.5.0+235+62ea7738"),
+    );
+    assert_eq!(
+        rows("alma", "a.json", &document),
+        [
+            "os/almalinux/8 parfait CVE-2021-4104 fixed [parfait:0.5] ..0.5.4-4.module_el8.5.0+235+62ea7738"
+        ]
+    );
+}
+
 fn alma(id: &str, summary: &str, fixed: &str) -> String {
     format!(
         r#"{{"id":"{id}","summary":"{summary}","related":["CVE-2026-0001","CVE-2026-0002"],"modified":"2026-01-01T00:00:00Z",

@@ -5,6 +5,7 @@
 //! has.
 
 use super::known;
+use crate::analyze::license;
 use std::collections::BTreeMap;
 
 const ATTRIBUTES_LIMIT: usize = 10_000;
@@ -42,12 +43,51 @@ pub(super) struct Evidence {
     pub(super) manifest: Manifest,
     pub(super) properties: Vec<Coordinates>,
     pub(super) poms: Vec<Coordinates>,
+    /// Of poms that name any: group, artifact, licences.
+    pub(super) licenses: Vec<(String, String, Vec<String>)>,
 }
 
 impl Evidence {
+    /// The pom's own word; for the archive as a whole also its manifest's.
+    pub(super) fn licenses(&self, of: &Coordinates, is_whole: bool) -> Vec<String> {
+        let told = self
+            .licenses
+            .iter()
+            .find(|(group, artifact, _)| (group, artifact) == (&of.group, &of.artifact));
+        match told {
+            Some((_, _, licenses)) => licenses.clone(),
+            None if is_whole => bundle_licenses(self.manifest.value("Bundle-License")),
+            None => Vec::new(),
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.properties.len() + self.poms.len()
     }
+}
+
+/// `name;link=…;description="…", name`: addresses, ids, or words that may themselves hold a comma.
+fn bundle_licenses(value: &str) -> Vec<String> {
+    let bare = |part: &str| {
+        let name = part.split(';').next().unwrap_or(part);
+        license::normalise(name.trim().trim_matches('"'))
+    };
+    let words = license::normalise(value);
+    if license::is_listed(&words) {
+        return vec![words];
+    }
+    let mut quoted = false;
+    let parts = value.split(|c: char| {
+        quoted ^= c == '"';
+        c == ',' && !quoted
+    });
+    let mut found: Vec<String> = Vec::new();
+    for name in parts.take(16).map(bare) {
+        if !name.is_empty() && name != "<<EXTERNAL>>" && !found.contains(&name) {
+            found.push(name);
+        }
+    }
+    found
 }
 
 /// Main attributes by name in lower case.
@@ -433,6 +473,7 @@ mod tests {
             manifest: read_manifest(manifest.as_bytes()),
             properties: poms.iter().map(gav).collect(),
             poms: Vec::new(),
+            ..Evidence::default()
         };
         let found: Vec<String> = decide(file, &evidence)
             .into_iter()
@@ -541,6 +582,26 @@ mod tests {
             "version=${v}\ngroupId=g\nartifactId=a\n",
         ] {
             assert_eq!(read_pom_properties(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn licences_of_a_bundle() {
+        for (value, want) in [
+            ("", &[][..]),
+            ("Apache License, Version 2.0", &["Apache-2.0"]),
+            (
+                "https://www.apache.org/licenses/LICENSE-2.0.txt",
+                &["Apache-2.0"],
+            ),
+            (
+                "\"EPL-2.0\";link=\"https://www.eclipse.org/legal/epl-2.0, it is\",\"BSD License\"",
+                &["EPL-2.0", "BSD License"],
+            ),
+            ("MIT;description=\"a, b\", MIT", &["MIT"]),
+            ("<<EXTERNAL>>", &[]),
+        ] {
+            assert_eq!(bundle_licenses(value), want, "{value}");
         }
     }
 }

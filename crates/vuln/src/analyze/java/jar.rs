@@ -67,7 +67,9 @@ impl Jar {
         let hash = format!("sha1:{}", hex::encode(self.digest.finalize()));
         let found = coordinates::decide(&contents.file_name, &contents.evidence);
         for (coordinates, is_whole) in found {
+            let licenses = contents.evidence.licenses(&coordinates, is_whole);
             shared.package(Package {
+                licenses,
                 path: shared.path().to_owned(),
                 inner_path: contents.inner_path.clone(),
                 hashes: is_whole.then(|| hash.clone()).into_iter().collect(),
@@ -224,11 +226,17 @@ impl Contents {
                 self.evidence.properties.push(found);
             }
             Kept::Pom => {
-                let found = pom::read_coordinates(bytes).map_err(|error| error.to_string())?;
+                let found = pom::read_packed(bytes).map_err(|error| error.to_string())?;
                 let directory = name.rsplit_once("META-INF/maven/").map_or("", |(_, d)| d);
-                self.evidence
-                    .poms
-                    .push(found.unwrap_or_else(|| Coordinates::of_directory(directory)));
+                let coordinates = found
+                    .coordinates
+                    .unwrap_or_else(|| Coordinates::of_directory(directory));
+                if !found.licenses.is_empty() {
+                    let (group, artifact) = (&coordinates.group, &coordinates.artifact);
+                    let row = (group.clone(), artifact.clone(), found.licenses);
+                    self.evidence.licenses.push(row);
+                }
+                self.evidence.poms.push(coordinates);
             }
         }
         Ok(())

@@ -2,12 +2,13 @@
 //!
 //! Parents and imported lists are other files, perhaps on other hosts, and are not read. A
 //! dependency whose version comes from there is told without one. Limits: [`LIMIT`] bytes,
-//! [`DEPTH_LIMIT`] elements inside each other, [`DEPENDENCIES_LIMIT`] dependencies; a property
+//! [`DEPTH_LIMIT`] elements inside each other, [`DEPENDENCIES_LIMIT`] dependencies,
+//! [`LICENSES_LIMIT`] licences; a property
 //! is expanded [`EXPANSIONS_LIMIT`] times and to [`VALUE_BYTES`] at most. Entities that the
 //! document declares are not expanded.
 
 use super::coordinates::Coordinates;
-use crate::analyze::{Analyzer, FileMeta, Scope, Sink, Whole};
+use crate::analyze::{Analyzer, FileMeta, Scope, Sink, Whole, license};
 use quick_xml::{
     Reader,
     escape::resolve_predefined_entity,
@@ -19,6 +20,7 @@ use std::collections::HashMap;
 const LIMIT: usize = 16 << 20;
 const DEPTH_LIMIT: usize = 64;
 const DEPENDENCIES_LIMIT: usize = 50_000;
+const LICENSES_LIMIT: usize = 16;
 const EXPANSIONS_LIMIT: usize = 32;
 const VALUE_BYTES: usize = 1024;
 
@@ -81,12 +83,19 @@ struct Dependency {
 }
 
 #[derive(Default)]
+struct License {
+    name: String,
+    url: String,
+}
+
+#[derive(Default)]
 struct Pom {
     own: Coordinates,
     parent: Coordinates,
     properties: HashMap<String, String>,
     managed: Vec<Dependency>,
     dependencies: Vec<Dependency>,
+    licenses: Vec<License>,
     is_project: bool,
 }
 
@@ -105,7 +114,10 @@ pub fn read_pom(bytes: &[u8], path: &str) -> Result<Vec<Package>, PomError> {
         )
     };
     if !own.version.is_empty() && !own.artifact.is_empty() {
-        packages.push(package(&own));
+        packages.push(Package {
+            licenses: pom.licenses(),
+            ..package(&own)
+        });
     }
     let managed: HashMap<(String, String), &Dependency> = pom
         .managed
@@ -139,13 +151,23 @@ pub fn read_pom(bytes: &[u8], path: &str) -> Result<Vec<Package>, PomError> {
     Ok(packages)
 }
 
-/// The project's coordinates; none if its version is not in the file.
-pub(super) fn read_coordinates(bytes: &[u8]) -> Result<Option<Coordinates>, PomError> {
-    let own = Pom::read(bytes)?.coordinates();
+/// What a pom inside an archive tells of it.
+pub(super) struct Packed {
+    /// None if the version is not in the file.
+    pub(super) coordinates: Option<Coordinates>,
+    pub(super) licenses: Vec<String>,
+}
+
+pub(super) fn read_packed(bytes: &[u8]) -> Result<Packed, PomError> {
+    let pom = Pom::read(bytes)?;
+    let own = pom.coordinates();
     let complete = [&own.group, &own.artifact, &own.version]
         .iter()
         .all(|part| !part.is_empty() && !part.contains(char::is_whitespace));
-    Ok(complete.then_some(own))
+    Ok(Packed {
+        coordinates: complete.then_some(own),
+        licenses: pom.licenses(),
+    })
 }
 
 /// One version, perhaps in brackets; a range is none.
@@ -212,6 +234,12 @@ impl Pom {
                 "dependencies",
                 "dependency",
             ] => &mut self.managed,
+            ["project", "licenses", "license"] => {
+                if self.licenses.len() < LICENSES_LIMIT {
+                    self.licenses.push(License::default());
+                }
+                return Ok(());
+            }
             _ => return Ok(()),
         };
         list.push(Dependency::default());
@@ -227,6 +255,11 @@ impl Pom {
                 self.properties.insert((*name).to_owned(), value.to_owned());
                 return;
             }
+            ["project", "licenses", "license", field] => match *field {
+                "name" => self.licenses.last_mut().map(|license| &mut license.name),
+                "url" => self.licenses.last_mut().map(|license| &mut license.url),
+                _ => None,
+            },
             ["project", "parent", field] => self.parent.field(field),
             ["project", field] => self.own.field(field),
             ["project", "dependencies", "dependency", field] => {
@@ -244,6 +277,23 @@ impl Pom {
         if let Some(field) = field {
             value.clone_into(field);
         }
+    }
+
+    /// By name; by the address where the name is none that is known.
+    fn licenses(&self) -> Vec<String> {
+        let mut found: Vec<String> = Vec::new();
+        for License { name, url } in &self.licenses {
+            let (by_name, by_url) = (license::normalise(name), license::normalise(url));
+            let better = !license::is_listed(&by_name) && license::is_listed(&by_url);
+            let told = match better || by_name.is_empty() {
+                true => by_url,
+                false => by_name,
+            };
+            if !told.is_empty() && !found.contains(&told) {
+                found.push(told);
+            }
+        }
+        found
     }
 
     fn coordinates(&self) -> Coordinates {

@@ -3,6 +3,7 @@
 use crate::analyze::{
     FileMeta,
     document::{self, Limits, Node},
+    license,
     manifest::Listing,
 };
 use rampart_model::package::{Package, PackageKind};
@@ -51,7 +52,7 @@ pub(super) fn licences(node: &Node) -> Vec<String> {
         value
             .text()
             .or_else(|| value.text_of("type"))
-            .map(str::to_owned)
+            .map(license::normalise)
     };
     let mut found: Vec<String> = one(node.get("license")).into_iter().collect();
     for key in ["license", "licenses"] {

@@ -3,7 +3,9 @@
 //! Only the headers are kept, [`HEADER_BYTES`] of them: the long description after the first
 //! empty line is passed over. Where name or version is missing, the directory's own name tells.
 
-use crate::analyze::{Analyzer, FileFacts, FileMeta, Sink, document::decode, manifest::Listing};
+use crate::analyze::{
+    Analyzer, FileFacts, FileMeta, Sink, document::decode, license, manifest::Listing,
+};
 use flate2::read::DeflateDecoder;
 use rampart_model::package::{Package, PackageKind};
 use std::io::Read;
@@ -144,11 +146,12 @@ fn licences(headers: &Fields<'_>) -> Vec<String> {
         .all("classifier")
         .filter_map(|value| value.strip_prefix("License ::"))
         .filter_map(|rest| rest.rsplit("::").next())
-        .map(|name| name.trim().to_owned())
-        .filter(|name| name != "OSI Approved")
+        .map(str::trim)
+        .filter(|name| *name != "OSI Approved")
+        .map(license::normalise)
         .collect();
     match headers.first("license") {
-        Some(name) if name.len() <= 100 => vec![name.to_owned()],
+        Some(name) if name.len() <= 100 => vec![license::normalise(name)],
         _ => classified,
     }
 }

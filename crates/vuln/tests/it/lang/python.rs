@@ -16,7 +16,7 @@ fn installed_metadata() {
         dist_info,
         "Metadata-Version: 2.1\r\nName: foo\r\nVersion: 2\r\nLicense: UNKNOWN\r\n\
          Classifier: License :: OSI Approved :: MIT License\r\nClassifier: Topic :: X\r\n\r\nbody",
-        "pypi foo 2 <MIT License>",
+        "pypi foo 2 <MIT>",
     );
     // A licence given as its whole text is no name.
     let text = format!(

@@ -1,6 +1,7 @@
 //! The distribution as each family's files tell it.
 
 use super::layer::LayerBuilder;
+use rampart_model::Distro;
 use rampart_vuln::{analyze::distro::parse, merge::merge};
 
 /// `path=text` of each file → id, version, full version, codename.
@@ -207,4 +208,54 @@ fn nonsense_is_no_distribution() {
     assert_eq!(parse("etc/passwd", b"ID=debian"), None);
     let long = format!("ID=debian\nVERSION_ID=\"{}\"\n", "9".repeat(60_000));
     assert!(parse(OS, long.as_bytes()).unwrap().full_version.len() <= 512);
+}
+
+/// Debian's own table of its releases and of Ubuntu's, where the machine has it.
+#[test]
+fn ends_of_support_agree_with_distro_info() {
+    let mut compared = 0;
+    // The column of the last free day, and of the day after which only paid support is left.
+    for (file, id, free, extended) in [
+        ("debian.csv", "debian", "eol-lts", ""),
+        ("ubuntu.csv", "ubuntu", "eol", "eol-esm"),
+    ] {
+        let Ok(text) = std::fs::read_to_string(format!("/usr/share/distro-info/{file}")) else {
+            println!("skipped: distro-info-data is not installed");
+            return;
+        };
+        let mut lines = text.lines().map(|line| line.split(',').collect::<Vec<_>>());
+        let heads = lines.next().unwrap();
+        let column = |name: &str| heads.iter().position(|head| *head == name);
+        for line in lines {
+            let cell = |name: &str| {
+                column(name)
+                    .and_then(|at| line.get(at))
+                    .copied()
+                    .unwrap_or("")
+            };
+            let version = line[0].trim_end_matches(" LTS").to_owned();
+            let distro = Distro {
+                id: id.to_owned(),
+                version: match id {
+                    "debian" => version.trim_end_matches(".0").to_owned(),
+                    _ => version.clone(),
+                },
+                ..Distro::default()
+            };
+            let Some(support) = rampart_vuln::eol::support(&distro) else {
+                continue;
+            };
+            // An older copy of the table does not know yet. A server was once supported for longer.
+            let ends = cell(free).max(cell("eol-server"));
+            if !ends.is_empty() {
+                assert_eq!(support.ends, ends, "{id} {version}");
+                compared += 1;
+            }
+            if !extended.is_empty() && !cell(extended).is_empty() {
+                assert_eq!(support.extended_ends, cell(extended), "{id} {version}");
+            }
+        }
+    }
+    println!("{compared} releases compared with distro-info-data");
+    assert!(compared > 30);
 }

@@ -203,3 +203,32 @@ fn intervals_hold_their_start_and_say_how_they_end() {
     };
     assert!(is_affected(Scheme::Semver, &bad, "1.5.0").is_err());
 }
+
+/// What is installed against what an advisory names, where package managers take more for equal than
+/// an order of all versions can.
+#[test]
+fn intervals_follow_the_package_manager() {
+    for (scheme, installed, fixed, last, affected) in [
+        (Scheme::Alpm, "1.5-1", "1.5", "", false),
+        (Scheme::Alpm, "1.5-1", "", "1.5", true),
+        (Scheme::Alpm, "1.5-1", "1.5-2", "", true),
+        (Scheme::Alpm, "1:1.5-1", "", "1.5", false),
+        (Scheme::Composer, "2.1", "2.1.0", "", false),
+        (Scheme::Composer, "v2.1.0.0", "", "2.1", true),
+        (Scheme::Composer, "2.1-beta1", "2.1.0", "", true),
+        (Scheme::Composer, "2.1beta1", "2.1.0.0-beta2", "", true),
+        (Scheme::Composer, "2.1.0+build.5", "2.1.0", "", false),
+        (Scheme::Composer, "2.1.0-stable", "", "2.1.0", true),
+        (Scheme::Composer, "3.0.x-dev", "3.0.9", "", false),
+        (Scheme::Nuget, "1.0", "1.0.0.0", "", false),
+    ] {
+        let end = match last {
+            "" => End::Fixed(fixed.to_owned()),
+            last => End::LastAffected(last.to_owned()),
+        };
+        let introduced = String::new();
+        let interval = Interval { introduced, end };
+        let got = is_affected(scheme, &interval, installed);
+        assert_eq!(got, Ok(affected), "{scheme} {installed} {fixed}{last}");
+    }
+}

@@ -12,6 +12,8 @@ pub(super) enum Grammar {
     Pep440,
     Gem,
     Composer,
+    /// As Composer takes them: four numbers at most, one stage.
+    Packagist,
     Alpm,
     Maven,
 }
@@ -44,8 +46,33 @@ const NUMBERS: &[&str] = &[
     "0", "1", "2", "3", "9", "10", "11", "01", "007", "20240101", "100",
 ];
 
+/// Beyond 32 and 64 bits, and zeros in front of them: for tools that compute with such.
+const HUGE: &[&str] = &[
+    "4294967296",
+    "18446744073709551615",
+    "18446744073709551616",
+    "00000000000000000000000018446744073709551616",
+    "340282366920938463463374607431768211457",
+    "000000000000000000000000000000000000000001",
+];
+
+/// Another number gives other pairs: `RAMPART_VERSION_SEED`.
+fn seed() -> u64 {
+    let text = super::setting("RAMPART_VERSION_SEED").unwrap_or_default();
+    text.parse::<u64>()
+        .unwrap_or_default()
+        .wrapping_mul(0x2545_f491_4f6c_dd1d)
+}
+
+fn number(random: &mut Random, huge: bool) -> &'static str {
+    if huge && random.one_in(12) {
+        return random.pick(HUGE);
+    }
+    random.pick(NUMBERS)
+}
+
 pub(super) fn pairs(grammar: Grammar, count: usize) -> Vec<(String, String)> {
-    let mut random = Random(0x9e37_79b9_7f4a_7c15 ^ grammar as u64);
+    let mut random = Random(0x9e37_79b9_7f4a_7c15 ^ seed() ^ grammar as u64);
     let mut pairs = Vec::with_capacity(count);
     while pairs.len() < count {
         let a = parts(grammar, &mut random);
@@ -100,6 +127,7 @@ fn parts(grammar: Grammar, random: &mut Random) -> Vec<String> {
         Grammar::Semver => semver(random),
         Grammar::Apk => apk(random),
         Grammar::Pep440 => pep440(random),
+        Grammar::Packagist => packagist(random),
         Grammar::Deb => mixed(
             random,
             &[".", ".", ".", "-", "~", "+", ""],
@@ -107,11 +135,17 @@ fn parts(grammar: Grammar, random: &mut Random) -> Vec<String> {
                 "a", "b", "rc", "deb", "ubuntu", "git", "dfsg", "nmu", "u", "Z",
             ],
             true,
+            false,
         ),
         Grammar::Rpm => mixed(
             random,
-            &[".", ".", ".", "-", "~", "^", "+", "_", "", ".."],
-            &["a", "b", "rc", "el", "fc", "git", "module", "P", "beta"],
+            &[
+                ".", ".", ".", "-", "~", "^", "+", "_", "", "..", "~~", "^^", "~^", ".~", "é",
+            ],
+            &[
+                "a", "b", "rc", "el", "fc", "git", "module", "P", "beta", "É",
+            ],
+            true,
             true,
         ),
         Grammar::Alpm => mixed(
@@ -119,12 +153,14 @@ fn parts(grammar: Grammar, random: &mut Random) -> Vec<String> {
             &[".", ".", ".", "_", "+", "", ".."],
             &["a", "b", "rc", "beta", "pre", "r", "git"],
             true,
+            true,
         ),
         Grammar::Gem => mixed(
             random,
             &[".", ".", ".", ".", "-", ""],
             &["a", "b", "rc", "beta", "pre", "alpha", "RC", "x"],
             false,
+            true,
         ),
         // Lower case only but for RC: others are unknown to PHP's function, and known to us.
         Grammar::Composer => mixed(
@@ -133,6 +169,7 @@ fn parts(grammar: Grammar, random: &mut Random) -> Vec<String> {
             &[
                 "a", "b", "rc", "RC", "beta", "alpha", "dev", "p", "pl", "patch", "foo",
             ],
+            false,
             false,
         ),
         Grammar::Maven => mixed(
@@ -152,33 +189,46 @@ fn parts(grammar: Grammar, random: &mut Random) -> Vec<String> {
                 "Final",
                 "release",
                 "sp",
+                "SP",
+                "CR",
+                "GA",
+                "pfd",
+                "alpha-1",
+                "M1",
                 "x",
                 "jre",
                 "foo",
                 "Foo",
             ],
             false,
+            true,
         ),
     }
 }
 
 /// Numbers and words with separators between them, and an epoch at times.
-fn mixed(random: &mut Random, separators: &[&str], words: &[&str], epoch: bool) -> Vec<String> {
+fn mixed(
+    random: &mut Random,
+    separators: &[&str],
+    words: &[&str],
+    epoch: bool,
+    huge: bool,
+) -> Vec<String> {
     let mut parts = Vec::new();
     if epoch && random.one_in(12) {
         parts.push(format!("{}:", random.pick(&["0", "1", "2", "10"])));
     }
-    parts.push(random.pick(NUMBERS).to_owned());
+    parts.push(number(random, huge).to_owned());
     for _ in 0..random.below(6) {
         let piece = if random.one_in(3) {
             random.pick(words)
         } else {
-            random.pick(NUMBERS)
+            number(random, huge)
         };
         parts.push(format!("{}{piece}", random.pick(separators)));
     }
     if epoch && random.one_in(3) {
-        parts.push(format!("-{}", random.pick(NUMBERS)));
+        parts.push(format!("-{}", number(random, huge)));
     }
     parts
 }
@@ -187,9 +237,9 @@ fn apk(random: &mut Random) -> Vec<String> {
     const SUFFIXES: &[&str] = &[
         "_alpha", "_beta", "_pre", "_rc", "_cvs", "_svn", "_git", "_hg", "_p",
     ];
-    let mut parts = vec![random.pick(NUMBERS).to_owned()];
+    let mut parts = vec![number(random, true).to_owned()];
     for _ in 0..random.below(4) {
-        parts.push(format!(".{}", random.pick(NUMBERS)));
+        parts.push(format!(".{}", number(random, true)));
     }
     if random.one_in(4) {
         parts.push(random.pick(&["a", "b", "z"]).to_owned());
@@ -198,12 +248,12 @@ fn apk(random: &mut Random) -> Vec<String> {
         let number = if random.one_in(4) {
             ""
         } else {
-            random.pick(NUMBERS)
+            number(random, true)
         };
         parts.push(format!("{}{number}", random.pick(SUFFIXES)));
     }
     if random.one_in(2) {
-        parts.push(format!("-r{}", random.pick(NUMBERS)));
+        parts.push(format!("-r{}", number(random, true)));
     }
     parts
 }
@@ -229,19 +279,46 @@ fn semver(random: &mut Random) -> Vec<String> {
     parts
 }
 
+fn packagist(random: &mut Random) -> Vec<String> {
+    let mut parts = vec![random.pick(&["", "", "", "v"]).to_owned()];
+    parts.push(random.pick(&["0", "1", "2", "10", "2024"]).to_owned());
+    for _ in 0..random.below(4) {
+        parts.push(format!(
+            ".{}",
+            random.pick(&["0", "1", "2", "9", "10", "01"])
+        ));
+    }
+    if random.one_in(2) {
+        let stage = random.pick(&["alpha", "a", "beta", "b", "rc", "RC", "patch", "pl", "p"]);
+        let number = random.pick(&["", "1", "2", "10", ".1", "-3"]);
+        parts.push(format!(
+            "{}{stage}{number}",
+            random.pick(&["-", "", ".", "_"])
+        ));
+    }
+    if random.one_in(6) {
+        parts.push(random.pick(&["-dev", "+build.5"]).to_owned());
+    }
+    parts
+}
+
 fn pep440(random: &mut Random) -> Vec<String> {
     const SEPARATORS: &[&str] = &["", "", ".", "-", "_"];
     const PRE: &[&str] = &["a", "b", "rc", "c", "alpha", "Beta", "pre", "preview", "RC"];
-    let mut parts = vec![random.pick(&["", "", "", "", "v", "1!", "0!"]).to_owned()];
-    parts.push(random.pick(NUMBERS).to_owned());
+    let mut parts = vec![
+        random
+            .pick(&["", "", "", "", "v", "V", " ", "1!", "0!"])
+            .to_owned(),
+    ];
+    parts.push(number(random, true).to_owned());
     for _ in 0..random.below(4) {
-        parts.push(format!(".{}", random.pick(NUMBERS)));
+        parts.push(format!(".{}", number(random, true)));
     }
     let labelled = |random: &mut Random, words: &[&str]| {
         let number = if random.one_in(4) {
             ""
         } else {
-            random.pick(NUMBERS)
+            number(random, true)
         };
         let before = random.pick(SEPARATORS);
         let after = if number.is_empty() {
@@ -256,7 +333,7 @@ fn pep440(random: &mut Random) -> Vec<String> {
     }
     if random.one_in(4) {
         parts.push(if random.one_in(3) {
-            format!("-{}", random.pick(NUMBERS))
+            format!("-{}", number(random, true))
         } else {
             labelled(random, &["post", "rev", "r", "Post"])
         });
@@ -267,7 +344,9 @@ fn pep440(random: &mut Random) -> Vec<String> {
     if random.one_in(5) {
         parts.push(format!(
             "+{}",
-            random.pick(&["1", "a", "abc.1", "1.a", "A-2", "10", "0"])
+            random.pick(&[
+                "1", "a", "abc.1", "1.a", "A-2", "10", "0", "a_1", "1.A", "007"
+            ])
         ));
     }
     parts
