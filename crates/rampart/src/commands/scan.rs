@@ -14,7 +14,7 @@ pub(crate) use login::environment;
 use crate::database::DatabaseArgs;
 use anyhow::{Context, Result};
 use args::{Command, CommonArgs, ImageArgs, ImageSource, LoginArgs, Scanner};
-use rampart_model::scan::{ScanProblem, ScanReport, Severity, TargetKind};
+use rampart_model::scan::{ScanReport, Severity, TargetKind};
 use rampart_scanner::{
     cache::LayerCache,
     scan::{self, Inspected, Options},
@@ -95,10 +95,6 @@ impl Run {
             false => None,
         };
         let missing = wanted && opened.is_none() && !common.format.is_sbom();
-        let matching = MatchOptions {
-            running_kernel: (kind == TargetKind::Host).then(running_kernel).flatten(),
-            ..MatchOptions::default()
-        };
         Ok(Self {
             no_database: missing.then(|| database::missing(&database)),
             suppressions: suppress::Suppressions::read(&common)?,
@@ -106,7 +102,7 @@ impl Run {
             login,
             options,
             database: opened,
-            matching,
+            matching: scan::match_options(kind),
             registries: login::Registries::default(),
         })
     }
@@ -126,11 +122,7 @@ impl Run {
         }
         if let Some(why) = &self.no_database {
             inspected.incomplete = true;
-            inspected.report.problems.push(ScanProblem {
-                path: "vulnerabilities".to_owned(),
-                reason: why.clone(),
-                layer: None,
-            });
+            scan::leave_unjudged(&mut inspected.report, why.clone());
         }
         let notes = self.suppressions.apply(&mut inspected.report);
         if !self.common.quiet {
@@ -160,12 +152,6 @@ fn kind(command: &Command) -> TargetKind {
         Command::Sbom { .. } => TargetKind::Sbom,
         Command::Host { .. } => TargetKind::Host,
     }
-}
-
-/// `uname -r`: of a host's kernels only the one that runs is attacked.
-fn running_kernel() -> Option<String> {
-    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").ok()?;
-    Some(release.trim().to_owned())
 }
 
 fn exit_code(report: &ScanReport, incomplete: bool, common: &CommonArgs) -> ExitCode {
