@@ -62,6 +62,8 @@ enum Command {
     /// Work as a scanner for a controller elsewhere
     #[command(after_help = commands::scanner::HELP)]
     Scanner(Box<settings::ScannerArgs>),
+    /// Keys that seal secrets in the store: names, rotation
+    Key(commands::key::KeyArgs),
 }
 
 impl Cli {
@@ -85,6 +87,7 @@ impl Cli {
             Command::Registry(args) => commands::registry::run(args),
             Command::Vulnerability(args) => commands::vulnerability::run(args),
             Command::Scanner(args) => commands::scanner::run(*args),
+            Command::Key(args) => commands::key::run(args),
         }
     }
 }
