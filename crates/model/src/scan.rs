@@ -298,7 +298,7 @@ pub struct ScanReport {
     pub config_issues: Vec<ConfigIssue>,
     pub problems: Vec<ScanProblem>,
     /// So many of the last problems are of the judgement, and go when it is made anew.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub judged_problems: u32,
     pub database: Option<DatabaseInfo>,
     pub scanned_at: Timestamp,

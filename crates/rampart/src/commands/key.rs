@@ -57,11 +57,7 @@ pub(crate) fn run(args: KeyArgs) -> Result<ExitCode> {
                 .iter()
                 .map(|name| json!({"key": name, "seals": *name == newest}))
                 .collect();
-            print::rows(
-                args.output,
-                &rows,
-                &[("KEY", "key"), ("SEALS", "seals")],
-            );
+            print::rows(args.output, &rows, &[("KEY", "key"), ("SEALS", "seals")]);
         }
         Command::Rotate => {
             let name = Keyring::rotate(&path).map_err(explain_store)?;

@@ -126,6 +126,7 @@ pub(crate) fn run(args: ScannerArgs) -> Result<ExitCode> {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let data = args.data.clone().unwrap_or_else(default_data);
     crate::up::data::prepare(&data)?;
+    let _alone = alone(&data)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("rampart")
@@ -134,11 +135,33 @@ pub(crate) fn run(args: ScannerArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Held while this runs: two processes of one id would take each other's work away.
+fn alone(data: &std::path::Path) -> Result<std::fs::File> {
+    let path = data.join("scanner.lock");
+    let file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => bail!(
+            "another scanner works in {}: give each a folder of its own with --data",
+            data.display()
+        ),
+        Err(std::fs::TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("cannot lock {}", path.display()))
+        }
+    }
+}
+
 async fn work(args: ScannerArgs, data: &std::path::Path) -> Result<()> {
     let jobs = Arc::new(jobs(&args)?);
     let engine = Arc::new(engine(&args.scanning, data)?);
     let config = ServiceConfig {
         id: crate::up::data::install_id(data)?,
+        session: uuid::Uuid::new_v4().simple().to_string(),
         name: crate::up::data::host_name(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         node: Default::default(),
