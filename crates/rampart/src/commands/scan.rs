@@ -19,7 +19,7 @@ use rampart_scanner::{
     cache::LayerCache,
     scan::{self, Inspected, Options},
     source::{Source, archive, containerd, docker, filesystem::Tree, layout},
-    stop::Stop,
+    stop::{Stop, Watched},
 };
 use rampart_vuln::{
     db::Database,
@@ -29,8 +29,9 @@ use rampart_vuln::{
     secret,
 };
 use std::{
+    fs::File,
     io,
-    os::unix::fs::MetadataExt,
+    os::{fd::AsFd, unix::fs::MetadataExt},
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -122,6 +123,10 @@ impl Run {
         }
         if let Some(why) = &self.no_database {
             inspected.incomplete = true;
+            // A table's cell has no room for what to do about it.
+            if !self.common.quiet {
+                eprintln!("rampart: {why}");
+            }
             scan::leave_unjudged(&mut inspected.report, why.clone());
         }
         let notes = self.suppressions.apply(&mut inspected.report);
@@ -300,10 +305,13 @@ fn image(args: &ImageArgs, run: &mut Run) -> Result<Source> {
     let choice = layout::Choice {
         name: args.name.clone().unwrap_or_default(),
         platform: run.common.platform.clone(),
+        stop: run.options.stop.clone(),
     };
     match &args.input {
         Some(input) if input.as_os_str() == "-" => {
-            let reader = Box::new(io::stdin());
+            // Without the standard library's buffer, whose content no poll tells of.
+            let pipe = io::stdin().as_fd().try_clone_to_owned()?;
+            let reader = Box::new(Watched::new(File::from(pipe), run.options.stop.clone()));
             Ok(Source::Stream(archive::Stream::new(
                 Path::new("standard input"),
                 reader,
@@ -348,7 +356,7 @@ fn from_daemon(socket: &Path, choice: &layout::Choice) -> Result<Source> {
     if choice.platform.is_some() {
         anyhow::bail!("{}: not asked for another platform", socket.display());
     }
-    Ok(docker::open(socket, &choice.name)?)
+    Ok(docker::open(socket, &choice.name, &choice.stop)?)
 }
 
 fn docker_socket() -> PathBuf {
