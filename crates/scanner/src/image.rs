@@ -1,13 +1,15 @@
 //! What an image says of itself: index, manifest and configuration, of OCI and Docker.
 //!
-//! Limits: [`DOCUMENT_BYTES`] for a document, [`MAX_LAYERS`] layers, [`MAX_MANIFESTS`] entries of
-//! an index. Fields of a wrong type are taken as absent; what is needed and absent is an error.
+//! Limits: [`DOCUMENT_BYTES`] and [`MAX_VALUES`] for a document, [`MAX_LAYERS`] layers,
+//! [`MAX_MANIFESTS`] entries of an index. Fields of a wrong type are taken as absent; what is needed and absent is an error.
 
 use rampart_model::scan::{Layer, ScanTarget};
 use serde_json::Value;
 use std::{fmt, str::FromStr};
 
 pub const DOCUMENT_BYTES: usize = 8 << 20;
+/// Values of a document: each takes many times its bytes once it is read.
+const MAX_VALUES: usize = 200_000;
 const MAX_LAYERS: usize = 2048;
 const MAX_MANIFESTS: usize = 10_000;
 
@@ -21,6 +23,8 @@ pub enum ImageError {
     },
     #[error("the {what} is larger than {DOCUMENT_BYTES} bytes")]
     TooLarge { what: &'static str },
+    #[error("the {what} holds more than {MAX_VALUES} values")]
+    TooManyValues { what: &'static str },
     #[error("this is neither an image manifest nor an index{0}")]
     NotAnImage(String),
     #[error("the manifest lists more than {MAX_LAYERS} layers")]
@@ -182,7 +186,25 @@ fn json(what: &'static str, bytes: &[u8]) -> Result<Value, ImageError> {
     if bytes.len() > DOCUMENT_BYTES {
         return Err(ImageError::TooLarge { what });
     }
+    if values(bytes) > MAX_VALUES {
+        return Err(ImageError::TooManyValues { what });
+    }
     serde_json::from_slice(bytes).map_err(|source| ImageError::Json { what, source })
+}
+
+/// At least as many as the values of a JSON text: its separators and openings outside of strings.
+fn values(json: &[u8]) -> usize {
+    let (mut count, mut inside, mut escaped) = (1, false, false);
+    for byte in json {
+        match (inside, byte) {
+            _ if escaped => escaped = false,
+            (true, b'\\') => escaped = true,
+            (_, b'"') => inside = !inside,
+            (false, b',' | b':' | b'[' | b'{') => count += 1,
+            _ => {}
+        }
+    }
+    count
 }
 
 pub(crate) fn text(value: &Value) -> String {
