@@ -9,7 +9,8 @@ use std::{fmt, str::FromStr};
 
 pub const DOCUMENT_BYTES: usize = 8 << 20;
 /// Values of a document: each takes many times its bytes once it is read.
-const MAX_VALUES: usize = 200_000;
+const MAX_VALUES: usize = 100_000;
+const CONFIGURATION: &str = "image configuration";
 const MAX_LAYERS: usize = 2048;
 const MAX_MANIFESTS: usize = 10_000;
 
@@ -300,7 +301,11 @@ pub fn describe(
     layers: &[Descriptor],
     to: &mut ScanTarget,
 ) -> Result<(), ImageError> {
-    let value = json("image configuration", config)?;
+    let value = match json(CONFIGURATION, config) {
+        // What it says is left out; the layers are read all the same: see `excess`.
+        Err(ImageError::TooManyValues { .. }) => Value::Null,
+        other => other?,
+    };
     to.os = text(&value["os"]);
     to.arch = text(&value["architecture"]);
     to.variant = text(&value["variant"]);
@@ -336,6 +341,12 @@ pub fn describe(
     Ok(())
 }
 
+/// Why nothing of a configuration is taken, if it is too much to be read.
+pub(crate) fn excess(config: &[u8]) -> Option<String> {
+    let what = CONFIGURATION;
+    (values(config) > MAX_VALUES).then(|| ImageError::TooManyValues { what }.to_string())
+}
+
 /// History also tells of steps that made no layer; the others are the layers, in order.
 fn apply_history(history: &Value, layers: &mut [Layer]) {
     let steps = history.as_array().into_iter().flatten();
@@ -350,7 +361,7 @@ fn apply_history(history: &Value, layers: &mut [Layer]) {
 
 /// Diff ids of a configuration, in order; none if it is damaged.
 pub fn diff_ids(config: &[u8]) -> Vec<String> {
-    json("image configuration", config)
+    json(CONFIGURATION, config)
         .map(|value| texts(&value["rootfs"]["diff_ids"]))
         .unwrap_or_default()
 }

@@ -8,7 +8,7 @@ mod stack;
 
 use crate::{
     cache::{CachedLayer, LayerCache, Lookup},
-    image::{Descriptor, ImageError},
+    image::{self, Descriptor, ImageError},
     layer::{self, Bounds, LayerError},
     source::{Blobs, Image, Source, SourceError, archive, filesystem::Tree},
     stop::{Stop, StopReason},
@@ -315,12 +315,22 @@ fn inspect_image(
     }
     let stack = job.stack.into_inner();
     let mut inspected = stack.unwrap_or_else(PoisonError::into_inner).finish(target);
-    judge_configuration(&mut inspected.report, &image.config, options);
+    judge_configuration(&mut inspected, &image.config, options);
     Ok(inspected)
 }
 
 /// What the image's configuration says of how it runs, and secrets in it.
-fn judge_configuration(report: &mut ScanReport, config: &[u8], options: &Options) {
+fn judge_configuration(inspected: &mut Inspected, config: &[u8], options: &Options) {
+    let report = &mut inspected.report;
+    if let Some(reason) = image::excess(config) {
+        inspected.incomplete = true;
+        report.problems.push(ScanProblem {
+            path: "config".into(),
+            reason,
+            layer: None,
+        });
+        return;
+    }
     let Some(rules) = &options.configuration else {
         return;
     };
@@ -522,7 +532,7 @@ fn inspect_stream(
         stack.put(index, layer, false);
     }
     let mut inspected = stack.finish(target);
-    judge_configuration(&mut inspected.report, &found.config, options);
+    judge_configuration(&mut inspected, &found.config, options);
     if let (Some((id, _)), Some(cache)) = (&known, &options.cache)
         && !inspected.incomplete
         && let Ok(config) = std::str::from_utf8(&found.config)
@@ -584,7 +594,7 @@ fn from_cache(
     }
     progress.event(Event::Found { target: &target });
     let mut inspected = stack.finish(target);
-    judge_configuration(&mut inspected.report, config.as_bytes(), options);
+    judge_configuration(&mut inspected, config.as_bytes(), options);
     Some(inspected)
 }
 
