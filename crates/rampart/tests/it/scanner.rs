@@ -285,7 +285,13 @@ fn killed_in_the_middle_of_a_job_nothing_is_lost_or_doubled() {
     assert_eq!(scan_records(&server).len(), 5);
     assert!(scanner.stop(), "SIGTERM ends it well");
 
-    // The command line says the same of the same image.
+    says_what_the_command_line_says(&server, &registry, &folder);
+    assert!(server.stop().success());
+    holds_no_password(data.path());
+}
+
+/// Of the same image, with the same database.
+fn says_what_the_command_line_says(server: &Server, registry: &Registry, folder: &Folder) {
     let name = registry.name("shop/late:1");
     let own = rampart()
         .args([
@@ -315,16 +321,16 @@ fn killed_in_the_middle_of_a_job_nothing_is_lost_or_doubled() {
         .iter()
         .map(|v| v["id"].as_str().unwrap())
         .collect();
-    let served = findings(&server);
+    let served = findings(server);
     let served = served
         .iter()
         .find(|(name, _)| name == "shop/late:1")
         .unwrap();
     assert_eq!(served.1, own);
+}
 
-    // The registry's password is in no file of the controller.
-    assert!(server.stop().success());
-    for entry in fs::read_dir(data.path()).unwrap() {
+fn holds_no_password(data: &Path) {
+    for entry in fs::read_dir(data).unwrap() {
         let path = entry.unwrap().path();
         let bytes = fs::read(&path).unwrap_or_default();
         let secret = REGISTRY_PASSWORD.as_bytes();
