@@ -368,8 +368,17 @@ pub struct ScanReport {
     #[serde(default)]
     pub licenses: Vec<LicenseFinding>,
     pub problems: Vec<ScanProblem>,
+    /// So many of the last problems are of the judgement, and go when it is made anew.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub judged_problems: u32,
     pub database: Option<DatabaseInfo>,
     pub scanned_at: Timestamp,
+}
+
+// Serde asks by reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 impl ScanReport {
@@ -381,6 +390,23 @@ impl ScanReport {
     pub fn package_of(&self, vulnerability: &Vulnerability) -> Option<&Package> {
         self.packages
             .get(usize::try_from(vulnerability.package).ok()?)
+    }
+
+    /// Takes back what an earlier judgement said, its problems too.
+    pub fn forget_judgement(&mut self) {
+        let own = usize::try_from(self.judged_problems).unwrap_or(usize::MAX);
+        let found = self.problems.len().saturating_sub(own);
+        self.problems.truncate(found);
+        self.judged_problems = 0;
+        self.vulnerabilities.clear();
+        self.database = None;
+    }
+
+    /// Problems of the judgement, after those of what was found.
+    pub fn add_judgement_problems(&mut self, problems: Vec<ScanProblem>) {
+        let count = u32::try_from(problems.len()).unwrap_or(u32::MAX);
+        self.judged_problems = self.judged_problems.saturating_add(count);
+        self.problems.extend(problems);
     }
 
     /// Findings that count, of this severity.

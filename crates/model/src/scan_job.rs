@@ -142,6 +142,8 @@ pub struct Lease {
     /// Made anew each time the job is taken.
     pub id: String,
     pub scanner: String,
+    /// Of that scanner, the process: what an earlier one left is free at once.
+    pub session: String,
     pub until: Timestamp,
 }
 
@@ -181,6 +183,8 @@ pub struct ScannerInfo {
     pub database: Option<DatabaseInfo>,
     /// Why there is no database, or what is wrong with it.
     pub database_error: String,
+    /// Made anew each time its process starts.
+    pub session: String,
     /// Jobs it works on at a time.
     pub capacity: u32,
     pub cache: CacheStat,

@@ -64,6 +64,8 @@ enum Command {
     /// Work as a scanner for a controller elsewhere
     #[command(after_help = commands::scanner::HELP)]
     Scanner(Box<settings::ScannerArgs>),
+    /// Keys that seal secrets in the store: names, rotation
+    Key(commands::key::KeyArgs),
 }
 
 /// Switches that the environment sets are taken as people write them: `1`, `yes`, `on`, `true`.
@@ -105,6 +107,7 @@ impl Cli {
             Command::Registry(args) => commands::registry::run(args),
             Command::Vulnerability(args) => commands::vulnerability::run(args),
             Command::Scanner(args) => commands::scanner::run(*args),
+            Command::Key(args) => commands::key::run(args),
         }
     }
 }

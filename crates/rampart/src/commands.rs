@@ -6,6 +6,7 @@ pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod event;
 pub(crate) mod group;
+pub(crate) mod key;
 pub(crate) mod login;
 pub(crate) mod node;
 pub(crate) mod print;

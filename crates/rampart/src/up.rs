@@ -64,7 +64,8 @@ pub(crate) fn start_log(log: &str, format: LogFormat) {
 async fn serve(args: UpArgs) -> Result<ExitCode> {
     let data = args.data();
     data::prepare(&data)?;
-    let store = Arc::new(Sqlite::open(&data.join("rampart.db")).map_err(data::explain_store)?);
+    let file = Arc::new(Sqlite::open(&data.join("rampart.db")).map_err(data::explain_store)?);
+    let store = Arc::new(data::sealed(&data, file.clone()).await?);
     let rest_listener = ports::bind(args.rest, "--rest")?;
     let console_listener = (!args.no_console)
         .then(|| ports::bind(args.console, "--console"))
@@ -73,7 +74,7 @@ async fn serve(args: UpArgs) -> Result<ExitCode> {
     let agents = uplink::LocalAgents::default();
     let app = App::open(Deps {
         store: store.clone(),
-        events: store.clone(),
+        events: file.clone(),
         artifacts: Arc::new(Folder::open(data.join("reports")).map_err(data::explain_store)?),
         agents: Arc::new(agents.clone()),
         clock: Arc::new(SystemClock),

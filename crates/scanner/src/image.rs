@@ -1,13 +1,16 @@
 //! What an image says of itself: index, manifest and configuration, of OCI and Docker.
 //!
-//! Limits: [`DOCUMENT_BYTES`] for a document, [`MAX_LAYERS`] layers, [`MAX_MANIFESTS`] entries of
-//! an index. Fields of a wrong type are taken as absent; what is needed and absent is an error.
+//! Limits: [`DOCUMENT_BYTES`] and [`MAX_VALUES`] for a document, [`MAX_LAYERS`] layers,
+//! [`MAX_MANIFESTS`] entries of an index. Fields of a wrong type are taken as absent; what is needed and absent is an error.
 
 use rampart_model::scan::{Layer, ScanTarget};
 use serde_json::Value;
 use std::{fmt, str::FromStr};
 
 pub const DOCUMENT_BYTES: usize = 8 << 20;
+/// Values of a document: each takes many times its bytes once it is read.
+const MAX_VALUES: usize = 100_000;
+const CONFIGURATION: &str = "image configuration";
 const MAX_LAYERS: usize = 2048;
 const MAX_MANIFESTS: usize = 10_000;
 
@@ -21,6 +24,8 @@ pub enum ImageError {
     },
     #[error("the {what} is larger than {DOCUMENT_BYTES} bytes")]
     TooLarge { what: &'static str },
+    #[error("the {what} holds more than {MAX_VALUES} values")]
+    TooManyValues { what: &'static str },
     #[error("this is neither an image manifest nor an index{0}")]
     NotAnImage(String),
     #[error("the manifest lists more than {MAX_LAYERS} layers")]
@@ -182,7 +187,25 @@ fn json(what: &'static str, bytes: &[u8]) -> Result<Value, ImageError> {
     if bytes.len() > DOCUMENT_BYTES {
         return Err(ImageError::TooLarge { what });
     }
+    if values(bytes) > MAX_VALUES {
+        return Err(ImageError::TooManyValues { what });
+    }
     serde_json::from_slice(bytes).map_err(|source| ImageError::Json { what, source })
+}
+
+/// At least as many as the values of a JSON text: its separators and openings outside of strings.
+fn values(json: &[u8]) -> usize {
+    let (mut count, mut inside, mut escaped) = (1, false, false);
+    for byte in json {
+        match (inside, byte) {
+            _ if escaped => escaped = false,
+            (true, b'\\') => escaped = true,
+            (_, b'"') => inside = !inside,
+            (false, b',' | b':' | b'[' | b'{') => count += 1,
+            _ => {}
+        }
+    }
+    count
 }
 
 pub(crate) fn text(value: &Value) -> String {
@@ -278,7 +301,11 @@ pub fn describe(
     layers: &[Descriptor],
     to: &mut ScanTarget,
 ) -> Result<(), ImageError> {
-    let value = json("image configuration", config)?;
+    let value = match json(CONFIGURATION, config) {
+        // What it says is left out; the layers are read all the same: see `excess`.
+        Err(ImageError::TooManyValues { .. }) => Value::Null,
+        other => other?,
+    };
     to.os = text(&value["os"]);
     to.arch = text(&value["architecture"]);
     to.variant = text(&value["variant"]);
@@ -314,6 +341,12 @@ pub fn describe(
     Ok(())
 }
 
+/// Why nothing of a configuration is taken, if it is too much to be read.
+pub(crate) fn excess(config: &[u8]) -> Option<String> {
+    let what = CONFIGURATION;
+    (values(config) > MAX_VALUES).then(|| ImageError::TooManyValues { what }.to_string())
+}
+
 /// History also tells of steps that made no layer; the others are the layers, in order.
 fn apply_history(history: &Value, layers: &mut [Layer]) {
     let steps = history.as_array().into_iter().flatten();
@@ -328,7 +361,7 @@ fn apply_history(history: &Value, layers: &mut [Layer]) {
 
 /// Diff ids of a configuration, in order; none if it is damaged.
 pub fn diff_ids(config: &[u8]) -> Vec<String> {
-    json("image configuration", config)
+    json(CONFIGURATION, config)
         .map(|value| texts(&value["rootfs"]["diff_ids"]))
         .unwrap_or_default()
 }

@@ -172,7 +172,7 @@ impl Client {
         let host = reference::api_host(registry);
         let schemes: &[&str] = if self.settings.plain_http {
             &["http"]
-        } else if self.settings.insecure || reference::is_loopback(host) {
+        } else if self.may_be_plain(host) {
             &["https", "http"]
         } else {
             &["https"]
@@ -184,11 +184,30 @@ impl Client {
         all
     }
 
+    fn may_be_plain(&self, host: &str) -> bool {
+        self.settings.insecure || reference::is_loopback(host)
+    }
+
+    /// Whether plain HTTP is tried after this address.
+    fn has_other_scheme(&self, endpoint: &Endpoint) -> bool {
+        let tls = endpoint.base.strip_prefix("https://");
+        tls.is_some_and(|host| !self.settings.plain_http && self.may_be_plain(host))
+    }
+
     /// The image of a reference: from the first address that has it.
     ///
     /// # Errors
     /// What the last address said.
     pub async fn resolve(
+        &self,
+        reference: &Reference,
+        platform: Option<&image::Platform>,
+    ) -> Result<Resolved, RegistryError> {
+        self.unless_stopped(self.resolve_anywhere(reference, platform))
+            .await
+    }
+
+    async fn resolve_anywhere(
         &self,
         reference: &Reference,
         platform: Option<&image::Platform>,
@@ -352,15 +371,18 @@ impl Client {
     /// # Errors
     /// When the registry does not list them; many public ones do not.
     pub async fn catalog(&self, registry: &str) -> Result<Vec<String>, RegistryError> {
-        let endpoint = self.reachable(registry).await?;
-        let url = format!("{}/v2/_catalog?n=1000", endpoint.base);
-        self.pages(
-            &endpoint,
-            "registry:catalog:*",
-            url,
-            "repositories",
-            "the catalog",
-        )
+        self.unless_stopped(async {
+            let endpoint = self.reachable(registry).await?;
+            let url = format!("{}/v2/_catalog?n=1000", endpoint.base);
+            self.pages(
+                &endpoint,
+                "registry:catalog:*",
+                url,
+                "repositories",
+                "the catalog",
+            )
+            .await
+        })
         .await
     }
 
@@ -373,15 +395,18 @@ impl Client {
         registry: &str,
         repository: &str,
     ) -> Result<Vec<String>, RegistryError> {
-        let endpoint = self.reachable(registry).await?;
-        let url = format!("{}/v2/{repository}/tags/list?n=1000", endpoint.base);
-        self.pages(
-            &endpoint,
-            &scope(repository, "pull"),
-            url,
-            "tags",
-            &format!("the list of tags of {repository}"),
-        )
+        self.unless_stopped(async {
+            let endpoint = self.reachable(registry).await?;
+            let url = format!("{}/v2/{repository}/tags/list?n=1000", endpoint.base);
+            self.pages(
+                &endpoint,
+                &scope(repository, "pull"),
+                url,
+                "tags",
+                &format!("the list of tags of {repository}"),
+            )
+            .await
+        })
         .await
     }
 

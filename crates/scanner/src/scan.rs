@@ -9,7 +9,7 @@ mod stack;
 
 use crate::{
     cache::{CachedLayer, LayerCache, Lookup},
-    image::{Descriptor, ImageError},
+    image::{self, Descriptor, ImageError},
     layer::{self, Bounds, LayerError},
     source::{Blobs, Image, Source, SourceError, archive, filesystem::Tree},
     stop::{Stop, StopReason},
@@ -23,6 +23,7 @@ use rampart_vuln::{
     db::{Database, DbError},
     eol,
     image_config::{self, ImageConfig},
+    in_use,
     layer::{Budget, Collector, Selection},
     matching::{self, MatchOptions},
     merge::{self, Artifact},
@@ -53,6 +54,8 @@ pub struct Options {
     pub cache: Option<Arc<LayerCache>>,
     /// Judges an image's configuration, and finds secrets in it by these rules; none: not asked.
     pub configuration: Option<Arc<secret::Scanner>>,
+    /// Files that were seen executing or mapped, of a tree: their packages are in use.
+    pub executed: Vec<String>,
     pub stop: Stop,
 }
 
@@ -64,6 +67,7 @@ impl Default for Options {
             concurrency: 2,
             cache: None,
             configuration: Some(Arc::new(secret::Scanner::builtin())),
+            executed: Vec::new(),
             stop: Stop::never(),
         }
     }
@@ -200,7 +204,8 @@ pub fn inspect_sbom(name: &str, document: &[u8]) -> Result<Inspected, SbomError>
     })
 }
 
-/// Joins what was found with what is known of it, in place of an earlier judgement.
+/// Joins what was found with what is known of it now, in place of an earlier judgement. The one
+/// way to a verdict, wherever a scan is made.
 ///
 /// # Errors
 /// When the database is damaged.
@@ -209,11 +214,49 @@ pub fn judge(
     database: &Database,
     options: &MatchOptions,
 ) -> Result<(), DbError> {
+    report.forget_judgement();
+    mark_support(report);
     let found = matching::find(database, report.distro.as_ref(), &report.packages, options)?;
     report.vulnerabilities = found.vulnerabilities;
-    report.problems.extend(found.problems);
+    report.add_judgement_problems(found.problems);
     report.database = Some(database.info().summary());
     Ok(())
+}
+
+/// Without a database: packages alone, and a problem that says why.
+pub fn leave_unjudged(report: &mut ScanReport, reason: String) {
+    report.forget_judgement();
+    mark_support(report);
+    report.add_judgement_problems(vec![ScanProblem {
+        path: "vulnerability database".to_owned(),
+        reason,
+        layer: None,
+    }]);
+}
+
+/// How a target of this kind is matched on this machine.
+pub fn match_options(kind: TargetKind) -> MatchOptions {
+    let running = || {
+        let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").ok()?;
+        Some(release.trim().to_owned())
+    };
+    MatchOptions {
+        // Of a host's kernels only the one that runs is attacked.
+        running_kernel: if kind == TargetKind::Host {
+            running()
+        } else {
+            None
+        },
+        ..MatchOptions::default()
+    }
+}
+
+/// Whether the distribution still gets updates, at the time of the scan.
+fn mark_support(report: &mut ScanReport) {
+    let today = date(report.scanned_at);
+    if let Some(distro) = &mut report.distro {
+        eol::mark(distro, &today);
+    }
 }
 
 fn inspect_tree(
@@ -228,7 +271,9 @@ fn inspect_tree(
     };
     progress.event(Event::Found { target: &target });
     let collected = tree.collect(&options.selection, &options.stop)?;
-    let artifact = merge::merge(vec![collected.facts]).without_layers();
+    let mut artifact = merge::merge(vec![collected.facts]).without_layers();
+    let executed = options.executed.iter().map(String::as_str);
+    in_use::mark(&mut artifact.packages, &artifact.programs, executed);
     Ok(Inspected {
         report: report(target, artifact),
         incomplete: false,
@@ -272,12 +317,22 @@ fn inspect_image(
     }
     let stack = job.stack.into_inner();
     let mut inspected = stack.unwrap_or_else(PoisonError::into_inner).finish(target);
-    judge_configuration(&mut inspected.report, &image.config, options);
+    judge_configuration(&mut inspected, &image.config, options);
     Ok(inspected)
 }
 
 /// What the image's configuration says of how it runs, and secrets in it.
-fn judge_configuration(report: &mut ScanReport, config: &[u8], options: &Options) {
+fn judge_configuration(inspected: &mut Inspected, config: &[u8], options: &Options) {
+    let report = &mut inspected.report;
+    if let Some(reason) = image::excess(config) {
+        inspected.incomplete = true;
+        report.problems.push(ScanProblem {
+            path: "config".into(),
+            reason,
+            layer: None,
+        });
+        return;
+    }
     let Some(rules) = &options.configuration else {
         return;
     };
@@ -479,7 +534,7 @@ fn inspect_stream(
         stack.put(index, layer, false);
     }
     let mut inspected = stack.finish(target);
-    judge_configuration(&mut inspected.report, &found.config, options);
+    judge_configuration(&mut inspected, &found.config, options);
     if let (Some((id, _)), Some(cache)) = (&known, &options.cache)
         && !inspected.incomplete
         && let Ok(config) = std::str::from_utf8(&found.config)
@@ -541,26 +596,23 @@ fn from_cache(
     }
     progress.event(Event::Found { target: &target });
     let mut inspected = stack.finish(target);
-    judge_configuration(&mut inspected.report, config.as_bytes(), options);
+    judge_configuration(&mut inspected, config.as_bytes(), options);
     Some(inspected)
 }
 
 fn report(target: ScanTarget, artifact: Artifact) -> ScanReport {
-    let scanned_at = now();
-    let mut distro = artifact.distro;
-    if let Some(distro) = &mut distro {
-        eol::mark(distro, &date(scanned_at));
-    }
-    ScanReport {
+    let mut report = ScanReport {
         target,
-        distro,
+        distro: artifact.distro,
         packages: artifact.packages,
         secrets: artifact.secrets,
         privileged: artifact.privileged,
         problems: artifact.problems,
-        scanned_at,
+        scanned_at: now(),
         ..ScanReport::default()
-    }
+    };
+    mark_support(&mut report);
+    report
 }
 
 /// `YYYY-MM-DD`, UTC.
@@ -569,7 +621,7 @@ fn date(at: Timestamp) -> String {
     at.strftime("%F").to_string()
 }
 
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();

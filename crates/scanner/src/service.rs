@@ -72,6 +72,8 @@ pub trait ScanEngine: Send + Sync + 'static {
 #[derive(Clone, Debug)]
 pub struct ServiceConfig {
     pub id: String,
+    /// Made anew each time the process starts, so that what it left is given to it again at once.
+    pub session: String,
     pub name: String,
     pub version: String,
     /// The node whose containers and file system it reads; empty if none.
@@ -142,6 +144,7 @@ impl Worker {
         let config = &self.config;
         ScannerInfo {
             id: config.id.clone(),
+            session: config.session.clone(),
             name: config.name.clone(),
             version: config.version.clone(),
             node: config.node.clone(),

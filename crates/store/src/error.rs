@@ -46,6 +46,25 @@ pub enum StoreError {
         /// Newest schema this build knows.
         supported: i64,
     },
+    /// A secret value cannot be decrypted.
+    #[error(
+        "the value of {key:?} cannot be opened: {detail}; put the key file or the store of one and \
+         the same backup in place, or delete the key and set the value anew"
+    )]
+    Unsealable {
+        /// The key.
+        key: String,
+        /// What is wrong.
+        detail: String,
+    },
+    /// The file of the keys that secret values are sealed with is of no use.
+    #[error("the key file {}: {detail}", path.display())]
+    KeyFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
     /// Another process has the store open.
     #[error("the store {} is in use by {holder}: stop it or choose another data folder", path.display())]
     Locked {

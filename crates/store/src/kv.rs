@@ -3,7 +3,7 @@
 //! Limits: a key is 1 to [`MAX_KEY_BYTES`] bytes, a value at most [`MAX_VALUE_BYTES`], a
 //! transaction at most [`MAX_TXN_OPS`] conditions and changes together and [`MAX_TXN_BYTES`].
 
-use crate::StoreError;
+use crate::{StoreError, sealed};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use std::collections::HashSet;
@@ -148,7 +148,7 @@ impl Txn {
         match self
             .puts
             .iter()
-            .find(|(_, value)| value.len() > MAX_VALUE_BYTES)
+            .find(|(_, value)| sealed::plain_len(value) > MAX_VALUE_BYTES)
         {
             Some((key, _)) => Err(StoreError::invalid(format!(
                 "the value of {key:?} is longer than {MAX_VALUE_BYTES} bytes"
@@ -230,4 +230,12 @@ pub trait Store: Send + Sync + 'static {
         prefix: &str,
         after: Revision,
     ) -> Result<BoxStream<'static, Result<Change, StoreError>>, StoreError>;
+
+    /// Leaves nothing of values that were replaced or deleted, in history and on disk. Watchers
+    /// that did not come to the last change yet must list again. It may take a while, and as much
+    /// space again as the store has.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`]; then the store is as it was.
+    async fn wipe(&self) -> Result<(), StoreError>;
 }

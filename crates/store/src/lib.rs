@@ -2,7 +2,8 @@
 //!
 //! [`Store`] keeps configuration (get, list, compare-and-swap, watch); [`EventLog`] keeps events
 //! (append, query, retain). [`sqlite::Sqlite`] is both in one file; [`memory::Memory`] is both
-//! without one, and the model the other implementations are tested against.
+//! without one, and the model the other implementations are tested against. [`sealed::Sealed`]
+//! encrypts what is secret before it reaches one of them.
 
 pub mod artifact;
 pub mod error;
@@ -10,6 +11,7 @@ pub mod facet;
 pub mod kv;
 pub mod log;
 pub mod memory;
+pub mod sealed;
 pub mod sqlite;
 
 #[cfg(feature = "conformance")]

@@ -108,6 +108,11 @@ impl Store for Memory {
         Ok(revision)
     }
 
+    async fn wipe(&self) -> Result<(), StoreError> {
+        self.state().changes.clear();
+        Ok(())
+    }
+
     async fn watch(
         &self,
         prefix: &str,

@@ -167,7 +167,11 @@ fn issue(check: &Check, detail: String) -> ConfigIssue {
         id: check.id.to_owned(),
         title: check.title.to_owned(),
         severity: check.severity,
-        detail,
+        // Names of ports and users are the image's words.
+        detail: detail
+            .chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect(),
         remediation: check.remediation.to_owned(),
     }
 }

@@ -19,6 +19,9 @@ pub(crate) const ACTIVITY: &str = "state/activity";
 pub(crate) const RULE_HITS: &str = "state/rule_hits";
 pub(crate) const POLICY_REVISION: &str = "state/policy_revision";
 
+/// What holds credentials: registries, and jobs that were asked for with some.
+pub const SECRET: &[&str] = &[super::scan::REGISTRY, super::scan::JOB];
+
 /// Longest id taken from outside: of a workload, a node, a group.
 pub(crate) const MAX_ID: usize = 450;
 

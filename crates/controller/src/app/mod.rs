@@ -24,6 +24,7 @@ mod settings;
 mod state;
 mod workload;
 
+pub use key::SECRET as SECRET_KEYS;
 pub use port::{AgentError, Agents, Clock, SystemClock};
 pub use scan::{
     Asked, AssetFilter, Counts, ImageRow, MAX_ATTEMPTS, MAX_TRIALS, Place, ProfileEdit,

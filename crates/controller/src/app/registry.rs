@@ -1,7 +1,7 @@
 //! Registries: configured, listed, scanned.
 //!
-//! Credentials lie in the store as they are: its file is readable by its owner only. They go to
-//! scanners and to nobody else; answers and logs never hold them.
+//! Credentials lie sealed in the store ([`super::SECRET_KEYS`]). They go to scanners and to nobody
+//! else; answers and logs never hold them.
 //!
 //! Limits: [`MAX_REGISTRIES`]; [`MAX_IMAGES`] images of one, more are left out with an error that
 //! says so.

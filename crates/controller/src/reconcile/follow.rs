@@ -5,6 +5,7 @@ use futures::StreamExt;
 use rampart_store::{Change, StoreError};
 use std::time::Duration;
 
+/// Before the store is asked again: one that is away must not be asked without end.
 const PAUSE: Duration = Duration::from_secs(1);
 
 impl App {

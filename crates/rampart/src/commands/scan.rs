@@ -16,7 +16,7 @@ pub(crate) use login::environment;
 use crate::database::DatabaseArgs;
 use anyhow::{Context, Result};
 use args::{Command, CommonArgs, Format, ImageArgs, LoginArgs, Scanner};
-use rampart_model::scan::{ScanProblem, ScanReport, Severity, TargetKind};
+use rampart_model::scan::{ScanReport, Severity, TargetKind};
 use rampart_scanner::{
     cache::LayerCache,
     scan::{self, Inspected, Options},
@@ -128,10 +128,6 @@ impl Run {
             false => None,
         };
         let missing = wanted && opened.is_none() && !common.format.is_sbom();
-        let matching = MatchOptions {
-            running_kernel: (kind == TargetKind::Host).then(running_kernel).flatten(),
-            ..MatchOptions::default()
-        };
         Ok(Self {
             no_database: missing.then(|| database::missing(&database)),
             suppressions: suppress::Suppressions::read(&common)?,
@@ -139,7 +135,7 @@ impl Run {
             login,
             options,
             database: opened,
-            matching,
+            matching: scan::match_options(kind),
             registries: login::Registries::default(),
         })
     }
@@ -159,11 +155,11 @@ impl Run {
         }
         if let Some(why) = &self.no_database {
             inspected.incomplete = true;
-            inspected.report.problems.push(ScanProblem {
-                path: "vulnerabilities".to_owned(),
-                reason: why.clone(),
-                layer: None,
-            });
+            // A table's cell has no room for what to do about it.
+            if !self.common.quiet {
+                eprintln!("rampart: {why}");
+            }
+            scan::leave_unjudged(&mut inspected.report, why.clone());
         }
         if self.common.scanners.contains(&Scanner::License) {
             let policy = self.common.license.policy();
@@ -197,12 +193,6 @@ fn kind(command: &Command) -> TargetKind {
         Command::Sbom { .. } => TargetKind::Sbom,
         Command::Host { .. } => TargetKind::Host,
     }
-}
-
-/// `uname -r`: of a host's kernels only the one that runs is attacked.
-fn running_kernel() -> Option<String> {
-    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").ok()?;
-    Some(release.trim().to_owned())
 }
 
 fn exit_code(report: &ScanReport, incomplete: bool, common: &CommonArgs) -> ExitCode {

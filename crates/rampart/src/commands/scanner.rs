@@ -7,14 +7,14 @@ use crate::{
     settings::{ScannerArgs, default_data},
     up::scanner::engine,
 };
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use async_trait::async_trait;
 use rampart_model::scan_job::{
     Finished, GaveUp, Outcome, ScanFailure, ScannerInfo, TakeRequest, Taken, Work,
 };
 use rampart_scanner::service::{Jobs, JobsError, ServiceConfig, serve};
 use reqwest::{Certificate, Method, StatusCode};
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -33,17 +33,40 @@ The token is in the controller's data folder, scanner-token. Exit codes: 0 stopp
 struct RemoteJobs {
     http: reqwest::Client,
     controller: String,
-    token: String,
+    token: Token,
+}
+
+/// What it shows of itself.
+enum Token {
+    Given(String),
+    /// Read each time, so that a new one is taken without a restart.
+    File(PathBuf),
+}
+
+impl Token {
+    fn read(&self) -> Result<String> {
+        let path = match self {
+            Self::Given(token) => return Ok(token.trim().to_owned()),
+            Self::File(path) => path,
+        };
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read {}", path.display()))?;
+        let token = text.trim();
+        ensure!(!token.is_empty(), "{} holds no token", path.display());
+        Ok(token.to_owned())
+    }
 }
 
 impl RemoteJobs {
     async fn send(&self, method: Method, path: &str, body: Vec<u8>) -> Result<Vec<u8>, JobsError> {
         let away =
             |error: reqwest::Error| JobsError::Unreachable(rampart_scanner::scan::chain(&error));
+        let token = self.token.read();
+        let token = token.map_err(|error| JobsError::Unreachable(format!("{error:#}")))?;
         let response = self
             .http
             .request(method, format!("{}{path}", self.controller))
-            .header(TOKEN_HEADER, &self.token)
+            .header(TOKEN_HEADER, token)
             .header("content-type", "application/json")
             .body(body)
             .send()
@@ -126,6 +149,7 @@ pub(crate) fn run(args: ScannerArgs) -> Result<ExitCode> {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let data = args.data.clone().unwrap_or_else(default_data);
     crate::up::data::prepare(&data)?;
+    let _alone = alone(&data)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("rampart")
@@ -134,11 +158,33 @@ pub(crate) fn run(args: ScannerArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Held while this runs: two processes of one id would take each other's work away.
+fn alone(data: &std::path::Path) -> Result<std::fs::File> {
+    let path = data.join("scanner.lock");
+    let file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => bail!(
+            "another scanner works in {}: give each a folder of its own with --data",
+            data.display()
+        ),
+        Err(std::fs::TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("cannot lock {}", path.display()))
+        }
+    }
+}
+
 async fn work(args: ScannerArgs, data: &std::path::Path) -> Result<()> {
     let jobs = Arc::new(jobs(&args)?);
     let engine = Arc::new(engine(&args.scanning, data)?);
     let config = ServiceConfig {
         id: crate::up::data::install_id(data)?,
+        session: uuid::Uuid::new_v4().simple().to_string(),
         name: crate::up::data::host_name(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         node: Default::default(),
@@ -167,24 +213,29 @@ fn jobs(args: &ScannerArgs) -> Result<RemoteJobs> {
     let mut builder = reqwest::Client::builder().timeout(TIMEOUT).no_proxy();
     if let Some(path) = &args.ca {
         let pem = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-        let authority = Certificate::from_pem(&pem)
+        let authorities = Certificate::from_pem_bundle(&pem)
             .with_context(|| format!("{} holds no PEM certificate", path.display()))?;
-        builder = builder.tls_certs_only([authority]);
+        ensure!(
+            !authorities.is_empty(),
+            "{} holds no PEM certificate",
+            path.display()
+        );
+        builder = builder.tls_certs_only(authorities);
     }
     let token = match (&args.token, &args.token_file) {
-        (Some(token), _) => token.clone(),
-        (None, Some(path)) => std::fs::read_to_string(path)
-            .with_context(|| format!("cannot read {}", path.display()))?,
+        (Some(token), _) => Token::Given(token.clone()),
+        (None, Some(path)) => Token::File(path.clone()),
         (None, None) => {
             bail!("a scanner needs its token: --token-file, or RAMPART_SCANNER_TOKEN")
         }
     };
+    token.read()?;
     if !args.controller.starts_with("https://") {
         bail!("--controller must be https://…: work carries the credentials of registries");
     }
     Ok(RemoteJobs {
         http: builder.build().context("cannot set up TLS")?,
         controller: args.controller.trim_end_matches('/').to_owned(),
-        token: token.trim().to_owned(),
+        token,
     })
 }

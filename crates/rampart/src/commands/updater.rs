@@ -4,15 +4,18 @@ use super::db::{NetworkArgs, duration, inputs};
 use crate::{database::DatabaseArgs, settings::LogFormat};
 use anyhow::Result;
 use clap::Args;
-use rampart_updater::service::{Config, Service};
+use rampart_updater::service::{Config, Service, clock};
 use std::{process::ExitCode, time::Duration};
 use tokio::signal::unix::{SignalKind, signal};
 
 #[derive(Args, Debug)]
 #[command(
     after_help = "Updates at once and then on its timer; scans use the new file from then on. Stop with Ctrl-C or SIGTERM.\n\
+    Exit codes: 0 stopped, or with --once up to date; 1 failed, the installed database stays; 2 wrong usage;\n\
+    5 with --once: a feed is not current, the database has its last good state.\n\
     Examples:\n  \
     rampart updater\n  \
+    rampart updater --once                                  as a job of cron or of Kubernetes\n  \
     rampart updater --interval 1h --db-source https://mirror.example/vuln.db --db-key publisher.pub"
 )]
 pub(crate) struct UpdaterArgs {
@@ -24,6 +27,10 @@ pub(crate) struct UpdaterArgs {
 
     #[command(flatten)]
     network: NetworkArgs,
+
+    /// Update once and end
+    #[arg(long, env = "RAMPART_DB_ONCE")]
+    once: bool,
 
     /// What to log: a level, or `target=level,…`
     #[arg(
@@ -82,7 +89,32 @@ pub(crate) fn run(args: UpdaterArgs) -> Result<ExitCode> {
                 _ = terminate.recv() => {}
             }
         };
-        Service::new(config).run(stop).await;
+        let service = Service::new(config);
+        if args.once {
+            return Ok(once(&service, stop).await);
+        }
+        service.run(stop).await;
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// One update, unless it is stopped: what is installed stays as it is then.
+async fn once(service: &Service, stop: impl Future<Output = ()>) -> ExitCode {
+    let status = tokio::select! {
+        status = service.once() => status,
+        () = stop => {
+            eprintln!("rampart: stopped before the update was done");
+            return ExitCode::FAILURE;
+        }
+    };
+    if !status.error.is_empty() {
+        eprintln!("rampart: {}", status.error);
+        return ExitCode::FAILURE;
+    }
+    println!("{}", status.summary(clock()));
+    if status.feeds_stale() > 0 {
+        ExitCode::from(super::db::NOT_CURRENT)
+    } else {
+        ExitCode::SUCCESS
+    }
 }

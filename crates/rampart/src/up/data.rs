@@ -1,12 +1,17 @@
 //! The data folder: made private, identified, and explained when it cannot be used.
 
 use anyhow::{Context, Result, anyhow};
-use rampart_store::StoreError;
+use rampart_store::{
+    StoreError,
+    sealed::{Resealed, Sealed, keyring::Keyring},
+    sqlite::Sqlite,
+};
 use std::{
     fs,
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
-    path::Path,
+    path::{Path, PathBuf},
+    sync::Arc,
 };
 
 /// Makes the folder, readable by its owner only.
@@ -63,6 +68,27 @@ pub(crate) fn scanner_token(data: &Path) -> Result<String> {
     Ok(token)
 }
 
+/// Where the keys of the store's secrets lie.
+pub(crate) fn key_file(data: &Path) -> PathBuf {
+    data.join("secret.key")
+}
+
+/// The store with its secrets sealed; those an older Rampart or an older key wrote are sealed anew.
+pub(crate) async fn sealed(data: &Path, store: Arc<Sqlite>) -> Result<Sealed> {
+    let ring = Keyring::load_or_make(&key_file(data)).map_err(explain_store)?;
+    let (sealed, done) = Sealed::open(store, ring, rampart_controller::app::SECRET_KEYS)
+        .await
+        .map_err(explain_store)?;
+    if done != Resealed::default() {
+        tracing::info!(
+            plain = done.plain,
+            old_key = done.old_key,
+            "secrets in the store are sealed with the newest key"
+        );
+    }
+    Ok(sealed)
+}
+
 pub(crate) fn host_name() -> String {
     fs::read_to_string("/proc/sys/kernel/hostname")
         .map(|name| name.trim().to_owned())
@@ -78,6 +104,10 @@ pub(crate) fn explain_store(error: StoreError) -> anyhow::Error {
         }
         StoreError::Corrupt { .. } => {
             "move it aside and restore a backup; the rest of the data folder stays as it is"
+        }
+        StoreError::Unsealable { .. } => "its secrets and its key file do not belong together",
+        StoreError::KeyFile { .. } => {
+            "restore it from a backup of the data folder; a new one would make the credentials of registries unreadable"
         }
         StoreError::Full => "free some space on that file system and start again",
         _ => "check the data folder's owner and file system",

@@ -74,6 +74,7 @@ pub(super) fn start(
     let name = super::data::host_name();
     let config = ServiceConfig {
         id: format!("local-{}", super::data::install_id(data)?),
+        session: uuid::Uuid::new_v4().simple().to_string(),
         name,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         node: node.unwrap_or_default(),

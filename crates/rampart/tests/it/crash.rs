@@ -68,6 +68,7 @@ impl Storm {
         let pid = server.pid();
         let after = Duration::from_micros(self.dice.below(150_000));
         std::thread::spawn(move || {
+            // No condition is waited for: the moment of the kill is the dice's.
             std::thread::sleep(after);
             let _ = std::process::Command::new("kill")
                 .args(["-9", &pid.to_string()])

@@ -64,15 +64,12 @@ impl Server {
     pub(crate) fn launch(data: &Path, extra: &[&str], password: Option<&str>) -> Self {
         let mut command = rampart();
         command
-            .args([
-                "up",
-                "--rest",
-                "127.0.0.1:0",
-                "--console",
-                "127.0.0.1:0",
-                "--data",
-            ])
-            .arg(data)
+            .args(["up", "--console", "127.0.0.1:0", "--data"])
+            .arg(data);
+        if !extra.contains(&"--rest") {
+            command.args(["--rest", "127.0.0.1:0"]);
+        }
+        command
             .args(extra)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

@@ -10,4 +10,7 @@ mod browser;
 mod crash;
 mod demo;
 mod harness;
+mod registry;
+mod scan;
+mod scanner;
 mod start;

@@ -216,8 +216,9 @@ impl BlobReader {
 impl Read for BlobReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.chunk.is_empty() {
-            let runtime = self.runtime.clone();
-            self.chunk = runtime.block_on(self.receive()).map_err(io::Error::other)?;
+            let (runtime, client) = (self.runtime.clone(), Arc::clone(&self.client));
+            let received = client.unless_stopped(self.receive());
+            self.chunk = runtime.block_on(received).map_err(io::Error::other)?;
         }
         let count = self.chunk.len().min(buffer.len());
         buffer[..count].copy_from_slice(&self.chunk.split_to(count));

@@ -13,6 +13,8 @@ use std::time::{Duration, SystemTime};
 
 /// Of an error's body, for messages.
 const REASON_BYTES: usize = 4096;
+/// How long a silent registry is waited for before the clock is looked at.
+const LOOK: Duration = Duration::from_millis(100);
 
 impl Client {
     /// Sends until there is an answer that counts: one of the 200s.
@@ -43,7 +45,9 @@ impl Client {
                     _ => return Err(refusal(endpoint, what, answer).await),
                 },
                 Err(source) => {
-                    let final_try = attempt + 1 >= ATTEMPTS || !is_passing(&source);
+                    // A server without TLS may hang up as one that is overloaded does.
+                    let elsewhere = source.is_connect() && self.has_other_scheme(endpoint);
+                    let final_try = attempt + 1 >= ATTEMPTS || elsewhere || !is_passing(&source);
                     if final_try || !self.has_time(backoff(attempt)) {
                         let url = source
                             .url()
@@ -98,6 +102,22 @@ impl Client {
             .deadline()
             .map(|end| end.saturating_duration_since(std::time::Instant::now()));
         pause <= MAX_PAUSE && left.is_none_or(|left| pause < left)
+    }
+
+    /// Ends with the scan, however silent the registry is.
+    pub(super) async fn unless_stopped<T>(
+        &self,
+        work: impl Future<Output = Result<T, RegistryError>>,
+    ) -> Result<T, RegistryError> {
+        tokio::pin!(work);
+        loop {
+            if self.stop.reason().is_some() {
+                return Err(RegistryError::Stopped);
+            }
+            if let Ok(done) = tokio::time::timeout(LOOK, &mut work).await {
+                return done;
+            }
+        }
     }
 
     /// Waits, and notices when the scan is stopped meanwhile.

@@ -1,12 +1,9 @@
 //! An image by the bill of materials attached to it: its layers are not read.
 
-use super::{Inspected, Options, date, judge_configuration, now};
+use super::{Inspected, Options, judge_configuration, now};
 use crate::source::{Image, attached::Attachment};
 use rampart_model::scan::{ScanProblem, ScanReport};
-use rampart_vuln::{
-    eol,
-    sbom::{self, SbomError},
-};
+use rampart_vuln::sbom::{self, SbomError};
 
 /// Packages are the document's; the configuration is the image's own. Secrets and setuid files
 /// are in layers, and so are not looked for.
@@ -30,23 +27,18 @@ pub fn inspect_attached(
         reason,
         layer: None,
     };
-    let scanned_at = now();
-    let mut distro = read.distro;
-    if let Some(distro) = &mut distro {
-        // As of today, whenever the document was made.
-        eol::mark(distro, &date(scanned_at));
-    }
-    let mut report = ScanReport {
+    let report = ScanReport {
         target,
-        distro,
+        distro: read.distro,
         packages: read.packages,
         problems: problems.into_iter().map(problem).collect(),
-        scanned_at,
+        scanned_at: now(),
         ..ScanReport::default()
     };
-    judge_configuration(&mut report, &image.config, options);
-    Ok(Inspected {
+    let mut inspected = Inspected {
         report,
         ..Inspected::default()
-    })
+    };
+    judge_configuration(&mut inspected, &image.config, options);
+    Ok(inspected)
 }

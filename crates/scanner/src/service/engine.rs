@@ -9,29 +9,22 @@ use crate::{
     image::Platform,
     registry::{Reference, Settings},
     scan::{self, Options, ScanError, Silent, chain},
-    source::{SourceError, filesystem::Tree},
+    source::{Source, SourceError, filesystem::Tree},
     stop::Stop,
 };
 use async_trait::async_trait;
 use rampart_model::{
-    Package, PackageKind, RegistryImage, ScanReport, Timestamp,
-    scan::{ScanProblem, ScanTarget, TargetKind},
+    Package, PackageKind, RegistryImage, ScanReport,
+    scan::{ScanTarget, TargetKind},
     scan_job::{CacheStat, Order, Outcome, RegistryAccess, ScanFailure},
 };
-use rampart_vuln::{
-    db::Database,
-    in_use,
-    layer::Selection,
-    matching::{self, MatchOptions},
-    merge,
-};
+use rampart_vuln::{db::Database, layer::Selection};
 use std::{
     fs,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{SystemTime, UNIX_EPOCH},
 };
 use tokio::runtime::Handle;
 
@@ -85,13 +78,6 @@ fn failure(error: &ScanError) -> ScanFailure {
     }
 }
 
-fn now() -> Timestamp {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-}
-
 #[async_trait]
 impl ScanEngine for Engine {
     async fn run(&self, order: Order, stop: Stop) -> Result<Outcome, ScanFailure> {
@@ -132,7 +118,7 @@ impl ScanEngine for Engine {
                     image
                 };
                 let mut report =
-                    aside(move || container(pid, &cgroup_path, &selection, &executed, &stop))
+                    aside(move || container(pid, &cgroup_path, &selection, executed, &stop))
                         .await?;
                 report.target.name = name;
                 report.target.digest = image_digest;
@@ -140,7 +126,7 @@ impl ScanEngine for Engine {
             }
             Order::Host { executed, .. } => {
                 let selection = self.selection.clone();
-                aside(move || tree(&Tree::host(), &selection, &executed, &stop)).await?
+                aside(move || tree(Tree::host(), &selection, executed, &stop)).await?
             }
             Order::Platform { name, version } => platform(&name, &version),
             Order::Rematch { previous } => *previous,
@@ -231,41 +217,18 @@ impl Engine {
 
     /// With what the database says; without one, packages alone and a problem that says so.
     async fn judged(&self, mut report: ScanReport) -> Result<ScanReport, ScanFailure> {
-        report.vulnerabilities.clear();
-        report.scanned_at = now();
+        report.scanned_at = scan::now();
         let database = match self.database.database() {
             Ok(database) => database,
             Err(reason) => {
-                report.database = None;
-                report.problems.push(ScanProblem {
-                    path: "vulnerability database".to_owned(),
-                    reason,
-                    layer: None,
-                });
+                scan::leave_unjudged(&mut report, reason);
                 return Ok(report);
             }
         };
-        let host = report.target.kind == TargetKind::Host;
+        let options = scan::match_options(report.target.kind);
         aside(move || {
-            let kernel = || fs::read_to_string("/proc/sys/kernel/osrelease").ok();
-            let options = MatchOptions {
-                running_kernel: if host {
-                    kernel().map(|k| k.trim().to_owned())
-                } else {
-                    None
-                },
-                ..MatchOptions::default()
-            };
-            let found = matching::find(
-                &database,
-                report.distro.as_ref(),
-                &report.packages,
-                &options,
-            )
-            .map_err(|error| later(format!("the vulnerability database: {}", chain(&error))))?;
-            report.vulnerabilities = found.vulnerabilities;
-            report.problems.extend(found.problems);
-            report.database = Some(database.info().summary());
+            scan::judge(&mut report, &database, &options)
+                .map_err(|error| later(format!("the vulnerability database: {}", chain(&error))))?;
             Ok(report)
         })
         .await
@@ -277,14 +240,14 @@ fn container(
     pid: u32,
     cgroup_path: &str,
     selection: &Arc<Selection>,
-    executed: &[String],
+    executed: Vec<String>,
     stop: &Stop,
 ) -> Result<ScanReport, ScanFailure> {
     let here = || is_in(pid, cgroup_path);
     if !here() {
         return Err(permanent("the container does not run any more"));
     }
-    let report = tree(&Tree::of_process(pid), selection, executed, stop)?;
+    let report = tree(Tree::of_process(pid), selection, executed, stop)?;
     if here() {
         Ok(report)
     } else {
@@ -311,33 +274,22 @@ fn is_in(pid: u32, cgroup_path: &str) -> bool {
 }
 
 fn tree(
-    tree: &Tree,
+    tree: Tree,
     selection: &Arc<Selection>,
-    executed: &[String],
+    executed: Vec<String>,
     stop: &Stop,
 ) -> Result<ScanReport, ScanFailure> {
-    let collected = tree
-        .collect(selection, stop)
-        .map_err(|error| permanent(chain(&error)))?;
-    if stop.reason().is_some() {
-        return Err(permanent("the scan took longer than it may"));
+    let options = Options {
+        selection: Arc::clone(selection),
+        executed,
+        stop: stop.clone(),
+        ..Options::default()
+    };
+    match scan::inspect(Source::Tree(tree), &options, &Silent) {
+        Ok(inspected) => Ok(inspected.report),
+        Err(ScanError::TimedOut) => Err(permanent("the scan took longer than it may")),
+        Err(error) => Err(failure(&error)),
     }
-    let mut artifact = merge::merge(vec![collected.facts]).without_layers();
-    let paths = executed.iter().map(String::as_str);
-    in_use::mark(&mut artifact.packages, &artifact.programs, paths);
-    Ok(ScanReport {
-        target: ScanTarget {
-            kind: tree.kind,
-            name: tree.name.clone(),
-            ..ScanTarget::default()
-        },
-        distro: artifact.distro,
-        packages: artifact.packages,
-        secrets: artifact.secrets,
-        privileged: artifact.privileged,
-        problems: artifact.problems,
-        ..ScanReport::default()
-    })
 }
 
 /// The orchestrator as the packages it is made of, where its version is known.

@@ -10,7 +10,10 @@ use super::{
     layout::{self, Choice, Files, Found},
     tarball::{self, Skip, Tarball},
 };
-use crate::inflate::{Compression, Inflate, read_full};
+use crate::{
+    inflate::{Compression, Inflate, read_full},
+    stop::Watched,
+};
 use std::{
     collections::HashMap,
     fs::File,
@@ -27,16 +30,17 @@ const KEPT_BYTES: usize = 16 << 20;
 /// # Errors
 /// When the file cannot be read, is no archive, or holds no such image.
 pub fn open(path: &Path, choice: &Choice) -> Result<Source, SourceError> {
-    let mut file = File::open(path).map_err(|error| SourceError::read(path, error))?;
+    let file = File::open(path).map_err(|error| SourceError::read(path, error))?;
+    let regular = file.metadata().is_ok_and(|metadata| metadata.is_file());
+    let mut file = Watched::new(file, choice.stop.clone());
     let mut head = [0; 6];
     let got = read_full(&mut file, &mut head).map_err(|error| SourceError::read(path, error))?;
     let whole = Cursor::new(head[..got].to_vec());
-    let regular = file.metadata().is_ok_and(|metadata| metadata.is_file());
     if !regular || Compression::of(&head[..got]) != Compression::None {
         let reader = Box::new(whole.chain(file));
         return Ok(Source::Stream(Stream::new(path, reader, choice.clone())));
     }
-    let files: Arc<dyn Files> = Arc::new(Archive::index(path, file)?);
+    let files: Arc<dyn Files> = Arc::new(Archive::index(path, file.into_inner())?);
     layout::open_files(&files, choice)
 }
 

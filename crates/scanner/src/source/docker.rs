@@ -9,6 +9,7 @@ use super::{
     archive::Stream,
     layout::{Choice, read_small},
 };
+use crate::stop::{Stop, Watched};
 use serde_json::Value;
 use std::{
     io::{self, Read, Write},
@@ -18,7 +19,8 @@ use std::{
 };
 
 const HEAD_BYTES: usize = 64 << 10;
-/// Silence of the daemon; saving a large image begins with a long one.
+/// How long the daemon may take no request. Its answer may take as long as the scan: saving a large
+/// image begins with a long silence.
 const SILENCE: Duration = Duration::from_secs(120);
 
 /// Where daemons listen: Docker's, Podman's for root.
@@ -27,10 +29,10 @@ pub const PODMAN_SOCKET: &str = "/run/podman/podman.sock";
 
 /// # Errors
 /// When nobody listens there, or it has no such image.
-pub fn open(socket: &Path, name: &str) -> Result<Source, SourceError> {
+pub fn open(socket: &Path, name: &str, stop: &Stop) -> Result<Source, SourceError> {
     let path = format!("/images/{}", escaped(name));
     let body =
-        get(socket, &format!("{path}/json")).map_err(|error| refused(socket, name, error))?;
+        get(socket, &format!("{path}/json"), stop).map_err(|error| refused(socket, name, error))?;
     let text = read_small(body).map_err(|error| SourceError::read(socket, error))?;
     let value: Value =
         serde_json::from_slice(&text).map_err(|source| crate::image::ImageError::Json {
@@ -41,6 +43,7 @@ pub fn open(socket: &Path, name: &str) -> Result<Source, SourceError> {
     let body = Lazy {
         socket: socket.to_owned(),
         path: format!("{path}/get"),
+        stop: stop.clone(),
         body: None,
     };
     // The archive holds one image, under whatever names the daemon knows.
@@ -72,14 +75,14 @@ fn escaped(name: &str) -> String {
 }
 
 /// The body of an answer of the 200s.
-fn get(socket: &Path, path: &str) -> io::Result<Box<dyn Read + Send>> {
+fn get(socket: &Path, path: &str, stop: &Stop) -> io::Result<Box<dyn Read + Send>> {
     let mut stream = UnixStream::connect(socket)?;
-    stream.set_read_timeout(Some(SILENCE))?;
     stream.set_write_timeout(Some(SILENCE))?;
     write!(
         stream,
         "GET {path} HTTP/1.0\r\nHost: localhost\r\nUser-Agent: rampart\r\n\r\n"
     )?;
+    let mut stream = Watched::new(stream, stop.clone());
     let (head, rest) = head(&mut stream)?;
     let status = head
         .split(' ')
@@ -98,7 +101,7 @@ fn get(socket: &Path, path: &str) -> io::Result<Box<dyn Read + Send>> {
 }
 
 /// The head of an answer, and what came with it of the body.
-fn head(stream: &mut UnixStream) -> io::Result<(String, Vec<u8>)> {
+fn head(stream: &mut impl Read) -> io::Result<(String, Vec<u8>)> {
     let mut bytes = Vec::new();
     let mut buffer = [0; 4096];
     loop {
@@ -122,6 +125,7 @@ fn head(stream: &mut UnixStream) -> io::Result<(String, Vec<u8>)> {
 struct Lazy {
     socket: PathBuf,
     path: String,
+    stop: Stop,
     body: Option<Box<dyn Read + Send>>,
 }
 
@@ -131,7 +135,7 @@ impl Read for Lazy {
             Some(body) => body.read(buffer),
             None => self
                 .body
-                .insert(get(&self.socket, &self.path)?)
+                .insert(get(&self.socket, &self.path, &self.stop)?)
                 .read(buffer),
         }
     }

@@ -29,6 +29,8 @@ pub struct Choice {
     /// A tag, a whole reference or a digest; the only image if empty.
     pub name: String,
     pub platform: Option<Platform>,
+    /// Ends the wait for a pipe that is silent.
+    pub stop: Stop,
 }
 
 /// Named files, however they are kept.

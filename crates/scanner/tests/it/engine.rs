@@ -1,5 +1,9 @@
 //! The engine against a registry that lists, and a database of one row.
 
+use crate::{
+    build::{ImageBuilder, Tar, status},
+    server::{Content, Faults, Server},
+};
 use axum::{
     Router,
     extract::{Path, State},
@@ -8,17 +12,19 @@ use axum::{
     routing::get,
 };
 use rampart_model::{
-    Distro, Hidden, Package, PackageKind, ScanReport, Timestamp,
+    Distro, Hidden, Package, PackageKind, RegistryImage, ScanReport, Timestamp,
     registry::RegistryAuth,
-    scan::FixStatus,
+    scan::{FixStatus, ScanProblem, TargetKind},
     scan_job::{Order, Outcome, RegistryAccess, ScanFailure},
 };
 use rampart_scanner::{
-    registry::Settings,
+    registry::{Client, Settings},
+    scan::{self, Options, Silent},
     service::{
         ScanEngine,
         engine::{DatabaseSource, Engine},
     },
+    source,
     stop::Stop,
 };
 use rampart_vuln::{
@@ -238,4 +244,76 @@ async fn a_wrong_password_is_final_and_told_without_it() {
             .any(|step| step.kind == "images" && step.text.contains("shop/web")),
         "{steps:?}"
     );
+}
+
+/// The service matched by itself once: a distribution out of support, and problems of a judgement,
+/// were not the same there as on the command line.
+#[test]
+fn a_service_judges_as_the_command_line_does() {
+    let image = ImageBuilder::new()
+        .gz(Tar::default()
+            .file("etc/os-release", "ID=debian\nVERSION_ID=\"9\"\n")
+            .file("var/lib/dpkg/status", status(&[("openssl", "1.1.0l-1")]))
+            .mode("usr/bin/su", 0o4755, "x")
+            .end())
+        .zst(
+            Tar::default()
+                .file(
+                    "app/package.json",
+                    r#"{"name":"left-pad","version":"1.3.0"}"#,
+                )
+                .end(),
+        );
+    let mut content = Content::default();
+    content.add("shop/web", "1.4", &image);
+    let server = Server::plain(content, Faults::default());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let database = database();
+
+    let client = Arc::new(Client::new(Settings::default(), Stop::never()).unwrap());
+    let reference = server.name("shop/web:1.4").parse().unwrap();
+    let source = source::registry::open(client, runtime.handle(), &reference, None).unwrap();
+    let mut own = scan::inspect(source, &Options::default(), &Silent)
+        .unwrap()
+        .report;
+    scan::judge(&mut own, &database, &scan::match_options(TargetKind::Image)).unwrap();
+    assert!(own.distro.as_ref().unwrap().end_of_life, "{own:?}");
+    assert!(!own.problems.is_empty() && !own.config_issues.is_empty());
+
+    let order = Order::Image {
+        access: RegistryAccess {
+            url: format!("http://{}/", server.address),
+            ..RegistryAccess::default()
+        },
+        image: RegistryImage {
+            repository: "shop/web".into(),
+            tag: "1.4".into(),
+            digest: String::new(),
+        },
+        scan_layers: true,
+    };
+    let engine = engine(Some(database));
+    let mut served = runtime.block_on(report(&engine, order));
+    served.scanned_at = own.scanned_at;
+    assert_eq!(served, own);
+
+    let order = Order::Rematch {
+        previous: Box::new(served),
+    };
+    let mut again = runtime.block_on(report(&engine, order));
+    again.scanned_at = own.scanned_at;
+    assert_eq!(again, own, "judging again adds nothing");
+}
+
+#[tokio::test]
+async fn a_problem_of_a_judgement_goes_with_it() {
+    let unjudged = report(&engine(None), rematch()).await;
+    assert_eq!(unjudged.problems.len(), 1);
+    let order = Order::Rematch {
+        previous: Box::new(unjudged),
+    };
+    let judged = report(&engine(Some(database())), order).await;
+    assert_eq!(judged.vulnerabilities.len(), 1);
+    let stale = |problem: &ScanProblem| problem.reason == "there is none";
+    assert!(!judged.problems.iter().any(stale), "{:?}", judged.problems);
 }

@@ -2,11 +2,13 @@
 
 use crate::build::{ImageBuilder, Tar, debian, gzip, inspect, packages};
 use rampart_scanner::{
+    digest::sha256,
     layer::Bounds,
     scan::{self, Inspected, Options, ScanError, Silent},
     source::layout::{self, Choice},
     stop::Stop,
 };
+use serde_json::json;
 use std::{io::Write, path::Path, time::Duration};
 
 const GZ: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
@@ -263,4 +265,253 @@ fn time_is_up() {
         scan_with(folder.path(), &image, &options),
         Err(ScanError::Cancelled)
     ));
+}
+
+fn put(folder: &Path, bytes: &[u8]) -> serde_json::Value {
+    let digest = sha256(bytes);
+    std::fs::write(folder.join("blobs/sha256").join(&digest[7..]), bytes).unwrap();
+    json!({"digest": digest, "size": bytes.len()})
+}
+
+/// A layout whose manifest and configuration are these texts.
+fn documents(manifest: impl Fn(&Path) -> String) -> Result<Inspected, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let good = ImageBuilder::new().gz(debian(&[("bash", "1")]).end());
+    good.write_layout(folder.path(), "x");
+    let text = manifest(folder.path());
+    let described = put(folder.path(), text.as_bytes());
+    let index = json!({"schemaVersion": 2, "manifests": [described]});
+    std::fs::write(folder.path().join("index.json"), index.to_string()).unwrap();
+    let source = layout::open(folder.path(), &Choice::default());
+    let source = source.map_err(|error| scan::chain(&error))?;
+    scan::inspect(source, &Options::default(), &Silent).map_err(|error| scan::chain(&error))
+}
+
+/// Documents that take a thousand times their bytes, or lead nowhere: refused by name.
+#[test]
+fn documents_that_are_bombs() {
+    let good = ImageBuilder::new().gz(debian(&[("bash", "1")]).end());
+    let layer = json!(
+        good.descriptors()
+            .iter()
+            .map(|l| json!({"digest": l.digest, "size": l.size}))
+            .collect::<Vec<_>>()
+    );
+    let with_layers = |layers: &str| {
+        let (config, layers) = (good.config(), layers.to_owned());
+        move |folder: &Path| {
+            let config = put(folder, &config);
+            format!(r#"{{"schemaVersion":2,"config":{config},"layers":{layers}}}"#)
+        }
+    };
+    let with_config = |text: String| {
+        let layer = layer.clone();
+        move |folder: &Path| {
+            let config = put(folder, text.as_bytes());
+            json!({"schemaVersion": 2, "config": config, "layers": layer}).to_string()
+        }
+    };
+    let million = |one: &str| format!("[{}]", vec![one; 1_000_000].join(","));
+    let history = format!(r#"{{"history":{}}}"#, million(r#"{"a":1}"#));
+    let deep = "[".repeat(1000);
+    type Manifest = Box<dyn Fn(&Path) -> String>;
+    let cases: Vec<(&str, Manifest, &str)> = vec![
+        (
+            "a million layers",
+            Box::new(with_layers(&million("{}"))),
+            "manifest holds more than",
+        ),
+        (
+            "3,000 layers",
+            Box::new(with_layers(&format!("[{}]", vec!["{}"; 3000].join(",")))),
+            "more than 2048 layers",
+        ),
+        (
+            "a deep configuration",
+            Box::new(with_config(deep)),
+            "configuration",
+        ),
+        (
+            "9 MiB",
+            Box::new(with_config(" ".repeat(9 << 20))),
+            "8388608 bytes",
+        ),
+        (
+            "no layers",
+            Box::new(with_layers("7")),
+            "neither an image manifest nor an index",
+        ),
+        (
+            "a million manifests",
+            Box::new(move |_| format!(r#"{{"manifests":{}}}"#, million("1"))),
+            "manifest holds more than",
+        ),
+    ];
+    // The layers are what counts: they are read though the configuration is not.
+    let found = documents(with_config(history)).unwrap();
+    assert!(found.incomplete);
+    assert_eq!(packages(&found), ["bash 1 [0]"]);
+    let told = |p: &rampart_model::scan::ScanProblem| {
+        p.path == "config" && p.reason.contains("holds more than")
+    };
+    assert!(
+        found.report.problems.iter().any(told),
+        "{:?}",
+        found.report.problems
+    );
+    for (what, manifest, words) in cases {
+        let error = documents(manifest).expect_err(what);
+        assert!(error.contains(words), "{what}: {error}");
+    }
+}
+
+/// Sizes are the manifest's words: what is there counts.
+#[test]
+fn sizes_that_are_lies() {
+    let good = ImageBuilder::new().gz(debian(&[("bash", "1")]).end());
+    let digest = good.descriptors()[0].digest.clone();
+    for size in [
+        "-1",
+        "1e400",
+        "18446744073709551615",
+        "9223372036854775808",
+        "0",
+        "\"big\"",
+        "1",
+    ] {
+        let (digest, config) = (digest.clone(), good.config());
+        let found = documents(move |folder| {
+            let config = put(folder, &config);
+            format!(
+                r#"{{"schemaVersion":2,"config":{config},"layers":[{{"digest":"{digest}","size":{size}}}]}}"#
+            )
+        });
+        match found {
+            Ok(found) => assert_eq!(packages(&found), ["bash 1 [0]"], "{size}"),
+            // No JSON reader takes this number.
+            Err(error) => assert!(
+                size == "1e400" && error.contains("manifest"),
+                "{size}: {error}"
+            ),
+        }
+    }
+}
+
+/// Indexes in a circle end: no digest can name itself, so it is made of two that share a name.
+#[test]
+fn an_index_that_leads_back_to_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    ImageBuilder::new()
+        .gz(Tar::default().end())
+        .write_layout(folder.path(), "x");
+    let name = "ab".repeat(32);
+    let circle = json!({"schemaVersion": 2, "manifests": [
+        {"mediaType": "application/vnd.oci.image.index.v1+json", "digest": format!("sha256:{name}"), "size": 1}
+    ]})
+    .to_string();
+    std::fs::write(folder.path().join("blobs/sha256").join(&name), &circle).unwrap();
+    std::fs::write(folder.path().join("index.json"), &circle).unwrap();
+    let error = layout::open(folder.path(), &Choice::default())
+        .err()
+        .unwrap();
+    let text = scan::chain(&error);
+    assert!(!text.is_empty() && text.len() < 500, "{text}");
+}
+
+/// Ways to make little into much, each beside a layer that stays told.
+#[test]
+fn layers_that_are_bombs_of_other_kinds() {
+    // A frame that wants a window of 2 GiB.
+    let window = {
+        let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0x00, 0xa8];
+        frame.extend_from_slice(&[0x01, 0x00, 0x00]);
+        frame
+    };
+    // A hundred thousand members of nothing, then a file.
+    let members = {
+        let mut stored = gzip(b"").repeat(100_000);
+        stored.extend(gzip(
+            &Tar::default()
+                .file("a/package.json", r#"{"name":"m","version":"1.0.0"}"#)
+                .end(),
+        ));
+        stored
+    };
+    let cycle = Tar::default()
+        .link("var/lib/dpkg/status", b'1', "x")
+        .link("x", b'1', "y")
+        .link("y", b'1', "var/lib/dpkg/status")
+        .link("etc/os-release", b'1', "etc/os-release")
+        .link("usr/lib/os-release", b'2', "../../usr/lib/os-release")
+        .end();
+    let pax = {
+        let record = "99999999 path=x\n".repeat(200_000);
+        let mut tar = Tar::default();
+        tar.header("pax", b'x', record.len() as u64, "", 0o644);
+        let mut bytes = tar.unfinished();
+        bytes.extend_from_slice(record.as_bytes());
+        bytes.resize(bytes.len().next_multiple_of(512), 0);
+        bytes.extend(debian(&[("kept", "1")]).end());
+        bytes
+    };
+    let sparse = {
+        let fields = [
+            "GNU.sparse.major=1",
+            "GNU.sparse.minor=0",
+            "GNU.sparse.realsize=9223372036854775807",
+            "GNU.sparse.name=var/lib/dpkg/status",
+        ];
+        let records: String = fields
+            .iter()
+            .map(|field| {
+                let mut length = field.len() + 3;
+                while format!("{length} {field}\n").len() != length {
+                    length += 1;
+                }
+                format!("{length} {field}\n")
+            })
+            .collect();
+        let mut tar = Tar::default();
+        tar.header("pax", b'x', records.len() as u64, "", 0o644);
+        let mut bytes = tar.unfinished();
+        bytes.extend_from_slice(records.as_bytes());
+        bytes.resize(bytes.len().next_multiple_of(512), 0);
+        bytes.extend(
+            Tar::default()
+                .file("GNUSparseFile.0/status", "1\n9223372036854770000\n100\n")
+                .end(),
+        );
+        bytes
+    };
+    let cases: Vec<(&str, Vec<u8>, &'static str, bool)> = vec![
+        ("window", window, ZST, true),
+        ("members", members, GZ, false),
+        ("links in a circle", gzip(&cycle), GZ, true),
+        ("pax records", gzip(&pax), GZ, true),
+        ("a sparse file", gzip(&sparse), GZ, true),
+    ];
+    for (what, stored, media_type, told) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let image = ImageBuilder::new()
+            .gz(debian(&[("bash", "1")]).end())
+            .stored(stored, b"", media_type)
+            .gz(Tar::default()
+                .file("app/package.json", r#"{"name":"a","version":"1.0.0"}"#)
+                .end());
+        let found = scan_with(folder.path(), &image, &Options::default()).unwrap();
+        let names = packages(&found);
+        assert!(
+            names.contains(&"a 1.0.0 [2]".to_owned()),
+            "{what}: {names:?}"
+        );
+        if what == "members" {
+            assert!(names.contains(&"m 1.0.0 [1]".to_owned()), "{names:?}");
+        }
+        let about = |problem: &rampart_model::scan::ScanProblem| {
+            problem.layer == Some(1) && !problem.path.is_empty()
+        };
+        let problems = &found.report.problems;
+        assert!(!told || problems.iter().any(about), "{what}: {problems:?}");
+        assert!(problems.len() <= 1000, "{what}");
+    }
 }

@@ -56,7 +56,7 @@ fn layout_folder() {
     for name in ["", "app:1", "1"] {
         let choice = Choice {
             name: name.into(),
-            platform: None,
+            ..Choice::default()
         };
         check(&inspect(layout::open(folder.path(), &choice).unwrap()));
     }
@@ -64,7 +64,7 @@ fn layout_folder() {
         folder.path(),
         &Choice {
             name: "other".into(),
-            platform: None,
+            ..Choice::default()
         },
     );
     assert!(
@@ -129,8 +129,8 @@ fn platforms_of_an_index() {
         layout::open(
             folder.path(),
             &Choice {
-                name: String::new(),
                 platform,
+                ..Choice::default()
             },
         )
     };

@@ -122,6 +122,7 @@ impl ScanEngine for Engine {
 async fn serve_for(controller: &Arc<Controller>, secs: u64) {
     let config = ServiceConfig {
         id: "s1".into(),
+        session: "p1".into(),
         name: "s1".into(),
         version: "1".into(),
         node: Default::default(),

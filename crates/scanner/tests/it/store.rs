@@ -5,6 +5,7 @@ use rampart_scanner::{
     digest::sha256,
     scan::{self, Silent},
     source::{SourceError, containerd, docker, layout::Choice},
+    stop::Stop,
 };
 use serde_json::json;
 use std::{
@@ -66,8 +67,14 @@ fn a_daemon_saves_an_image_once() {
     let saved = Arc::new(AtomicUsize::new(0));
     daemon(&socket, Arc::clone(&saved));
     let options = with_cache(cache.path());
-    let scan =
-        || scan::inspect(docker::open(&socket, "app:1").unwrap(), &options, &Silent).unwrap();
+    let scan = || {
+        scan::inspect(
+            docker::open(&socket, "app:1", &Stop::never()).unwrap(),
+            &options,
+            &Silent,
+        )
+        .unwrap()
+    };
     let cold = scan();
     assert_eq!(
         (packages(&cold), cold.report.target.name.as_str()),
@@ -78,11 +85,11 @@ fn a_daemon_saves_an_image_once() {
     warm.report.scanned_at = cold.report.scanned_at;
     assert_eq!(warm.report, cold.report);
     assert!(matches!(
-        docker::open(&socket, "none").err(),
+        docker::open(&socket, "none", &Stop::never()).err(),
         Some(SourceError::NoSuchImage { .. })
     ));
     assert!(matches!(
-        docker::open(&folder.path().join("x"), "app:1").err(),
+        docker::open(&folder.path().join("x"), "app:1", &Stop::never()).err(),
         Some(SourceError::Read { .. })
     ));
 }
@@ -182,7 +189,7 @@ fn store(root: &Path) -> Vec<u8> {
 fn choice(name: &str) -> Choice {
     Choice {
         name: name.into(),
-        platform: None,
+        ..Choice::default()
     }
 }
 

@@ -448,3 +448,22 @@ pub async fn tells_when_history_is_gone(store: Arc<impl Store>) {
     let kept = usize::try_from(HISTORY).unwrap();
     assert_eq!(watch(&*store, "", count - HISTORY, kept).await.len(), kept);
 }
+
+/// What was replaced is gone from the history; what is, stays, and is watched on.
+pub async fn wipes(store: Arc<impl Store>) {
+    put(&*store, "k", "old").await;
+    let last = put(&*store, "k", "new").await;
+    let mut current = store.watch("", last).await.unwrap();
+    store.wipe().await.unwrap();
+    let gone = store.watch("", 0).await.err();
+    assert!(
+        matches!(gone, Some(StoreError::Compacted { after: 0, .. })),
+        "{gone:?}"
+    );
+    assert_eq!(store.get("k").await.unwrap().unwrap().value, b"new");
+    let next = put(&*store, "k", "newer").await;
+    assert_eq!(next, last + 1, "wiping is no revision");
+    let change = soon(current.next()).await.unwrap().unwrap();
+    assert_eq!(change.revision(), next);
+    assert_eq!(watch(&*store, "", last, 1).await.len(), 1);
+}

@@ -32,7 +32,7 @@ macro_rules! store_conformance {
             swaps_under_concurrency, lists_by_prefix_in_byte_order, takes_any_text_as_key,
             refuses_what_is_over_a_limit, changes_nothing_without_a_revision,
             watches_in_order_each_once, watches_only_its_prefix, watches_from_the_past,
-            watches_slowly, lists_then_watches_without_a_gap, tells_when_history_is_gone);
+            watches_slowly, lists_then_watches_without_a_gap, tells_when_history_is_gone, wipes);
     };
     (@ $make:path; $($name:ident),+) => {$(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

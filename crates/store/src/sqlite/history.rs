@@ -37,13 +37,19 @@ impl Trim {
         let cut = by_count.max(over_bytes(db)?);
         let oldest: u64 = super::kv::number(db, "compacted")?;
         if cut > oldest {
-            db.prepare_cached("DELETE FROM change WHERE revision <= ?")?
-                .execute([cut])?;
-            db.prepare_cached("UPDATE meta SET value = ? WHERE name = 'compacted'")?
-                .execute([cut])?;
+            drop_through(db, cut)?;
         }
         Ok(())
     }
+}
+
+/// Drops the history up to a revision.
+pub(crate) fn drop_through(db: &Connection, cut: Revision) -> rusqlite::Result<()> {
+    db.prepare_cached("DELETE FROM change WHERE revision <= ?")?
+        .execute([cut])?;
+    db.prepare_cached("UPDATE meta SET value = ? WHERE name = 'compacted'")?
+        .execute([cut])?;
+    Ok(())
 }
 
 /// The revision up to which history must go for its size; 0 if it need not.

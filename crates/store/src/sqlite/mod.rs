@@ -165,6 +165,13 @@ impl Store for Sqlite {
         }
     }
 
+    async fn wipe(&self) -> Result<(), StoreError> {
+        match self.writer.submit(Work::Wipe).await? {
+            Done::Wiped => Ok(()),
+            other => Err(unexpected(other)),
+        }
+    }
+
     async fn watch(
         &self,
         prefix: &str,

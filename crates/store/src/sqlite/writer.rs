@@ -1,7 +1,12 @@
 //! The one thread that writes. Requests that arrive while a transaction is being synced to disk
 //! share the next one (group commit), so durability costs one sync for all of them.
 
-use super::{events, fault::Faults, history::Trim, kv};
+use super::{
+    events,
+    fault::Faults,
+    history::{self, Trim},
+    kv,
+};
 use crate::{Revision, StoreError, Txn, facet::Prepared};
 use rusqlite::Connection;
 use std::{collections::HashMap, thread};
@@ -30,6 +35,8 @@ pub(crate) enum Work {
         below: i64,
         limit: u32,
     },
+    /// Leaves nothing of what was replaced or deleted.
+    Wipe,
     /// Deletes up to `limit` unused texts with ids above `after`.
     Sweep {
         after: i64,
@@ -43,6 +50,7 @@ impl Work {
             Self::Commit(txn) => txn.bytes(),
             // The text index writes about as much as the record.
             Self::Append(records) => records.iter().map(|p| p.json.len() + p.text.len()).sum(),
+            Self::Wipe => 0,
             Self::Delete { limit, .. } | Self::Sweep { limit, .. } => *limit as usize * 1024,
         }
     }
@@ -55,6 +63,7 @@ pub(crate) enum Done {
     Count(usize),
     /// Where to go on; `None` at the end.
     Next(Option<i64>),
+    Wiped,
 }
 
 /// The way to the writing thread.
@@ -133,9 +142,13 @@ impl Session {
             self.perform(batch);
         }
         // What the log holds goes into the file, so that the next start has nothing to recover.
+        self.empty_log("at close");
+    }
+
+    fn empty_log(&self, when: &str) {
         let truncate = "PRAGMA wal_checkpoint(TRUNCATE)";
         if let Err(error) = self.connection.query_row(truncate, [], |_| Ok(())) {
-            tracing::warn!(%error, "the store's write-ahead log was not emptied at close");
+            tracing::warn!(%error, when, "the store's write-ahead log was not emptied");
         }
     }
 
@@ -172,10 +185,24 @@ impl Session {
         if written.is_err() {
             self.terms.clear();
         }
-        let (results, revision) = written?;
+        let (mut results, revision) = written?;
         self.signal
             .send_if_modified(|seen| std::mem::replace(seen, revision) != revision);
+        // Not possible inside of a transaction, and what is committed by now must not fail.
+        for result in &mut results {
+            if matches!(result, Ok(Done::Wiped)) {
+                *result = self.rewrite().map(|()| Done::Wiped);
+            }
+        }
         Ok(results)
+    }
+
+    /// Writes the file anew: pages keep what was deleted from them.
+    fn rewrite(&self) -> Result<(), StoreError> {
+        let done = self.connection.execute_batch("VACUUM");
+        done.map_err(|e| self.faults.explain("write its file anew", e))?;
+        self.empty_log("after a wipe");
+        Ok(())
     }
 
     fn write<'a>(
@@ -196,6 +223,10 @@ impl Session {
                     }
                     Err(conflict) => Err(conflict),
                 },
+                Work::Wipe => {
+                    history::drop_through(&transaction, revision)?;
+                    Ok(Done::Wiped)
+                }
                 Work::Append(records) => {
                     let kept = events::append(&transaction, records, &mut self.terms, &mut texts)?;
                     Ok(Done::Count(kept))

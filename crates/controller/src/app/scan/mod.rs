@@ -331,6 +331,7 @@ impl App {
                 Ok(()) | Err(AppError::Store(StoreError::Compacted { .. })) => {}
                 Err(error) => tracing::warn!(%error, "changes of scans cannot be followed"),
             }
+            // A store that is away must not be asked without end.
             tokio::time::sleep(std::time::Duration::from_secs(1)).await;
             if let Err(error) = self.scan_writer().await.reload().await {
                 tracing::warn!(%error, "scans cannot be read again");

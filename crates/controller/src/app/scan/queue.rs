@@ -1,7 +1,8 @@
 //! The durable queue. A job is in the store until its result is, in one transaction with it; who
 //! holds its lease may report.
 //!
-//! Crashes: a scanner that dies loses its lease, and the job is taken again. A controller that
+//! Crashes: a scanner that dies loses its lease, and the job is taken again: when the lease ends, or
+//! as soon as the scanner is back and asks for work. A controller that
 //! dies has committed the result or not; if not, the job is still there. A report that comes twice
 //! is known by the job's id in the result. Events are kept first, under an id made from the job's,
 //! so that they are neither missing nor double.
@@ -90,10 +91,18 @@ fn improves(job: &ScanJob, wish: &Asked) -> bool {
 }
 
 fn takeable(job: &ScanJob, scanner: &ScannerInfo, now: Timestamp) -> bool {
-    let free = job.lease.as_ref().is_none_or(|lease| lease.until <= now);
+    let free = job
+        .lease
+        .as_ref()
+        .is_none_or(|lease| lease.until <= now || is_left_over(lease, scanner));
     let here = job.rematch || job.target.node().is_none_or(|node| *node == scanner.node);
     let able = !job.rematch || scanner.database.is_some();
     free && here && able && job.not_before <= now
+}
+
+/// Whether an earlier process of this scanner took it: that one ended, and will not report.
+fn is_left_over(lease: &Lease, scanner: &ScannerInfo) -> bool {
+    lease.scanner == scanner.id && lease.session != scanner.session && !scanner.session.is_empty()
 }
 
 fn next<'a>(scans: &'a Scans, scanner: &ScannerInfo, now: Timestamp) -> Option<&'a Arc<ScanJob>> {
@@ -192,6 +201,7 @@ impl App {
                 // The job's id is in it, so that a report whose answer was lost is known again.
                 id: format!("{}.{}", job.id, uuid::Uuid::new_v4()),
                 scanner: scanner.id.clone(),
+                session: scanner.session.clone(),
                 until: Timestamp(now.ms().saturating_add(LEASE_MS)),
             });
             draft.put(JOB, &job.target.key(), &job)?;

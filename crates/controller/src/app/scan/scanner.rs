@@ -266,6 +266,7 @@ fn check(said: &ScannerInfo) -> Result<(), AppError> {
         && sane(&said.id, 128)
         && sane(&said.name, 256)
         && sane(&said.version, 64)
+        && sane(&said.session, 128)
         && said.database_error.len() <= 4096
         && said.cache.layers.len() <= 10_000;
     if fits {

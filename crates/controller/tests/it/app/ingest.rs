@@ -489,6 +489,10 @@ impl Store for Failing {
         }
     }
 
+    async fn wipe(&self) -> Result<(), StoreError> {
+        self.inner.wipe().await
+    }
+
     async fn watch(
         &self,
         prefix: &str,

@@ -401,3 +401,36 @@ async fn two_controllers_share_one_queue() {
     assert_eq!(world.app.scan_totals().scanned, 3);
     tasks.shutdown().await;
 }
+
+/// A scanner that was killed and started again waited a minute for its own lease to end.
+#[tokio::test]
+async fn a_scanner_that_is_back_has_its_work_again_at_once() {
+    let world = World::new().await;
+    world.shop().await;
+    let app = &world.app;
+    app.scan_workload("web-id").await.unwrap();
+    let process = |session: &str| ScannerInfo {
+        session: session.into(),
+        ..info("s1")
+    };
+    let first = take(app, &process("p1")).await.unwrap();
+    assert!(take(app, &process("p1")).await.is_none(), "it works on it");
+    assert!(
+        take(app, &info("s1")).await.is_none(),
+        "of no known process"
+    );
+    assert!(take(app, &info("s2")).await.is_none(), "of another scanner");
+    let again = take(app, &process("p2")).await.unwrap();
+    assert_eq!(of(&again.order), "web-id");
+    assert_ne!(again.lease, first.lease);
+    assert!(matches!(
+        app.renew_lease(&first.lease).await,
+        Err(AppError::Conflict)
+    ));
+    let late = app.finish_work(&first.lease, "s1", outcome(&first.order));
+    assert!(matches!(late.await, Err(AppError::Conflict)));
+    app.finish_work(&again.lease, "s1", outcome(&again.order))
+        .await
+        .unwrap();
+    assert_eq!(app.scan_totals().scanned, 1);
+}

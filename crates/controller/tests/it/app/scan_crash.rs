@@ -82,6 +82,10 @@ impl Store for Dying {
         if heard { result } else { Err(Fuse::dead()) }
     }
 
+    async fn wipe(&self) -> Result<(), StoreError> {
+        self.memory.wipe().await
+    }
+
     async fn watch(
         &self,
         prefix: &str,

@@ -10,8 +10,12 @@ use rampart_scanner::source::{
     layout::{self, Choice},
     storage,
 };
+use rampart_scanner::stop::Watched;
 use std::{
-    env, io,
+    env,
+    fs::File,
+    io,
+    os::fd::AsFd,
     path::{Path, PathBuf},
 };
 
@@ -26,6 +30,7 @@ pub(super) fn source(args: &ImageArgs, run: &mut Run) -> Result<Source> {
     let mut choice = Choice {
         name: name.to_owned(),
         platform: run.common.platform.clone(),
+        stop: run.options.stop.clone(),
     };
     let Some(input) = &args.input else {
         let place = Place::of(name)?;
@@ -42,7 +47,9 @@ pub(super) fn source(args: &ImageArgs, run: &mut Run) -> Result<Source> {
         };
     };
     if input.as_os_str() == "-" {
-        let reader = Box::new(io::stdin());
+        // Without the standard library's buffer, whose content no poll tells of.
+        let pipe = io::stdin().as_fd().try_clone_to_owned()?;
+        let reader = Box::new(Watched::new(File::from(pipe), run.options.stop.clone()));
         let stream = archive::Stream::new(Path::new("standard input"), reader, choice);
         return Ok(Source::Stream(stream));
     }
@@ -183,7 +190,7 @@ fn from_daemon(socket: &Path, choice: &Choice) -> Result<Source> {
     if choice.platform.is_some() {
         bail!("{}: not asked for another platform", socket.display());
     }
-    Ok(docker::open(socket, &choice.name)?)
+    Ok(docker::open(socket, &choice.name, &choice.stop)?)
 }
 
 fn docker_socket() -> PathBuf {

@@ -165,7 +165,8 @@ impl Zip {
         let old = self.buffer.len();
         self.buffer.extend_from_slice(bytes);
         let script = passed > 0 || self.buffer.starts_with(b"#!");
-        let empty = self.buffer.starts_with(b"PK\x05\x06");
+        // Of the file's first bytes only: behind a script they may be anything.
+        let empty = passed == 0 && self.buffer.starts_with(b"PK\x05\x06");
         if let Some(at) = memchr::memmem::find(&self.buffer, LOCAL)
             && (script || at == 0)
         {

@@ -142,6 +142,16 @@ fn what_is_no_archive_is_told() {
     assert!(analyze("placeholder.jar", b"", 4096).is_empty());
 }
 
+/// The end of a directory behind a script was taken for an empty archive if a piece began with it.
+#[test]
+fn a_script_with_the_end_of_an_archive_only() {
+    let bytes = b"#!/bin/sh\n\0PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+    for size in [1, 4, 11, 4096] {
+        let facts = analyze("tool.war", bytes, size);
+        assert_eq!(facts.problems.len(), 1, "pieces of {size}");
+    }
+}
+
 #[test]
 fn a_thousand_broken_archives_are_told_briefly() {
     let mut zip = Zip::new(Shape::Stored);
