@@ -19,7 +19,7 @@ use std::{
 fn named(name: &str) -> Choice {
     Choice {
         name: name.into(),
-        platform: None,
+        ..Choice::default()
     }
 }
 
