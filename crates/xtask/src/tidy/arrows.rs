@@ -11,6 +11,7 @@ const PREFIX: &str = "rampart-";
 const ALLOWED: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("policy", &["model"]),
+    ("detect", &["model"]),
     ("vuln", &["model"]),
     ("api", &["model"]),
     ("store", &["model"]),
