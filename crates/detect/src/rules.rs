@@ -104,18 +104,15 @@ impl Rules {
             rules.push(rule);
         }
         compiler.rest_of_macros();
-        let (macros, lists) = (
-            std::mem::take(&mut compiler.used_macros),
-            std::mem::take(&mut compiler.used_lists),
-        );
         let mut program = std::mem::take(&mut compiler.program);
-        let types = program.types(&all_roots.iter().map(|(id, node, _)| (*id, *node)).collect::<Vec<_>>());
+        let compiled: Vec<_> = all_roots.iter().map(|(id, node, _)| (*id, *node)).collect();
+        let types = program.types(&compiled);
         for ((_, _, item), (rule, types)) in all_roots.iter().zip(rules.iter_mut().zip(types)) {
             rule.types = types;
             warn_types(&mut collection, item, rule);
         }
         program.finish(&roots);
-        unused(&mut collection, &macros, &lists);
+        unused(&mut collection);
         let loaded = Self {
             rules,
             program,
@@ -212,7 +209,10 @@ fn compile(
             .warn(code, item.at, &title, message, expected);
     };
     if item.source != "syscall" {
-        let message = format!("source '{}' has no events here; the rule is left out", item.source);
+        let message = format!(
+            "source '{}' has no events here; the rule is left out",
+            item.source
+        );
         report(compiler, Code::UnknownSource, message, "syscall");
         return None;
     }
@@ -232,7 +232,14 @@ fn compile(
             let report = &mut compiler.collection().report;
             let place = report.place_in(&item.output, wrong.at.saturating_sub(1));
             let expected = "fields that are known";
-            report.add(Severity::Error, Code::CompileOutput, place, &title, wrong.message, expected);
+            report.add(
+                Severity::Error,
+                Code::CompileOutput,
+                place,
+                &title,
+                wrong.message,
+                expected,
+            );
             return None;
         }
     };
@@ -276,13 +283,19 @@ fn with_more(output: &Text, more: &str) -> String {
 fn warn_types(collection: &mut Collection, item: &RuleItem, rule: &Rule) {
     let title = format!("rule {}", rule.name);
     let (message, expected) = if rule.types.is_empty() {
-        ("matches no type of event".to_owned(), "a type in evt.type that exists")
+        (
+            "matches no type of event".to_owned(),
+            "a type in evt.type that exists",
+        )
     } else if rule.types.len() > MANY_TYPES && item.warn_evttypes {
         let all = match rule.types.len() == event_type::ALL.len() {
             true => "every type of event".to_owned(),
             false => format!("{} types of event", rule.types.len()),
         };
-        (format!("matches {all}, which is slow"), "'evt.type in (…)' in the condition")
+        (
+            format!("matches {all}, which is slow"),
+            "'evt.type in (…)' in the condition",
+        )
     } else {
         return;
     };
@@ -291,31 +304,43 @@ fn warn_types(collection: &mut Collection, item: &RuleItem, rule: &Rule) {
         .warn(Code::NoEvttype, item.at, &title, message, expected);
 }
 
-fn unused(collection: &mut Collection, macros: &FxHashSet<String>, lists: &FxHashSet<String>) {
-    let mut found = Vec::new();
-    let mut mentioned: FxHashSet<&str> = FxHashSet::default();
-    // Compiling a macro by itself marks it as used: what counts is whether anything names it.
-    let mut words = |text: &'_ str| -> Vec<String> {
-        text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '-' && c != '.')
-            .map(str::to_owned)
-            .collect()
-    };
-    let texts = collection
+fn unused(collection: &mut Collection) {
+    let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let rules = collection.rules.iter().map(|rule| rule.condition.as_str());
+    let macros = collection.macros.iter().map(|item| item.condition.as_str());
+    let items = collection
+        .lists
+        .iter()
+        .flat_map(|list| list.items.iter().map(String::as_str));
+    let values = collection
         .rules
         .iter()
-        .map(|rule| rule.condition.as_str())
-        .chain(collection.macros.iter().map(|item| item.condition.as_str()));
-    let all: FxHashSet<String> = texts.flat_map(&mut words).collect();
-    mentioned.extend(all.iter().map(String::as_str));
-    for item in &collection.macros {
-        if !mentioned.contains(item.name.as_str()) && macros.contains(&item.name) {
-            found.push((Code::UnusedMacro, item.at, format!("macro {}", item.name)));
-        }
+        .flat_map(|rule| rule.exceptions.iter());
+    let mut used: FxHashSet<&str> = rules
+        .chain(macros)
+        .chain(items)
+        .flat_map(|text| text.split(|c| !word(c)))
+        .collect();
+    for exception in values {
+        exception
+            .values
+            .iter()
+            .for_each(|entry| entry.texts(&mut used));
     }
-    for item in &collection.lists {
-        if !mentioned.contains(item.name.as_str()) && !lists.contains(&item.name) {
-            found.push((Code::UnusedList, item.at, format!("list {}", item.name)));
-        }
+    let mut found = Vec::new();
+    for item in collection
+        .macros
+        .iter()
+        .filter(|m| !used.contains(m.name.as_str()))
+    {
+        found.push((Code::UnusedMacro, item.at, format!("macro {}", item.name)));
+    }
+    for item in collection
+        .lists
+        .iter()
+        .filter(|l| !used.contains(l.name.as_str()))
+    {
+        found.push((Code::UnusedList, item.at, format!("list {}", item.name)));
     }
     for (code, at, title) in found {
         collection

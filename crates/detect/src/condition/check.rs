@@ -1,12 +1,6 @@
 //! One comparison, ready to be made: literals parsed by the field's kind, sets and patterns built.
 
-use super::{
-    ast::Literal,
-    glob,
-    operator::Operator,
-    parser::hex_byte,
-    path_trie::PathTrie,
-};
+use super::{ast::Literal, glob, operator::Operator, parser::hex_byte, path_trie::PathTrie};
 use crate::field::{Arity, Kind, Value};
 use aho_corasick::AhoCorasick;
 use ipnet::IpNet;
@@ -71,8 +65,14 @@ pub(crate) enum Check {
     NotSymbol(u32),
     Text(TextCheck),
     Int(IntCheck),
-    Bool { equal: bool, to: bool },
-    Net { nets: Box<[IpNet]>, negated: bool },
+    Bool {
+        equal: bool,
+        to: bool,
+    },
+    Net {
+        nets: Box<[IpNet]>,
+        negated: bool,
+    },
     /// The kind is known with the value.
     ByKind {
         text: Option<Box<Check>>,
@@ -239,7 +239,10 @@ impl IntCheck {
 
 fn unfit<T>(operator: Operator, kind: &str, what: &str, expected: &str) -> Result<T, CheckError> {
     let name = operator.name();
-    error(format!("'{name}' cannot compare the {kind} {what}"), expected)
+    error(
+        format!("'{name}' cannot compare the {kind} {what}"),
+        expected,
+    )
 }
 
 fn text(
@@ -279,7 +282,12 @@ pub(crate) fn automaton(needles: &[&[u8]], fold: bool) -> Result<AhoCorasick, Ch
     AhoCorasick::builder()
         .ascii_case_insensitive(fold)
         .build(needles)
-        .or_else(|_| error("text is too long to search for".to_owned(), "a shorter text"))
+        .or_else(|_| {
+            error(
+                "text is too long to search for".to_owned(),
+                "a shorter text",
+            )
+        })
 }
 
 fn hex(text: &[u8]) -> Result<Vec<u8>, CheckError> {
@@ -317,7 +325,9 @@ pub(crate) fn number(text: &[u8]) -> Option<i64> {
         Some(digits) => (true, digits),
         None => (false, text.strip_prefix('+').unwrap_or(text)),
     };
-    let hex = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X"));
+    let hex = digits
+        .strip_prefix("0x")
+        .or_else(|| digits.strip_prefix("0X"));
     let parsed = match hex {
         Some(hex) => u128::from_str_radix(hex, 16).ok()?,
         None if digits.bytes().all(|b| b.is_ascii_digit()) => digits.parse().ok()?,

@@ -19,7 +19,7 @@ use crate::{
         load::Collection,
     },
 };
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use std::rc::Rc;
 
 const MAX_LIST: usize = 100_000;
@@ -48,8 +48,6 @@ pub(crate) struct Compiler<'a> {
     collection: &'a mut Collection,
     macros: FxHashMap<String, MacroState>,
     lists: FxHashMap<String, Rc<[Literal]>>,
-    pub(crate) used_macros: FxHashSet<String>,
-    pub(crate) used_lists: FxHashSet<String>,
 }
 
 /// The text being compiled, for places in messages.
@@ -68,8 +66,6 @@ impl<'a> Compiler<'a> {
             collection,
             macros: FxHashMap::default(),
             lists: FxHashMap::default(),
-            used_macros: FxHashSet::default(),
-            used_lists: FxHashSet::default(),
         }
     }
 
@@ -79,7 +75,12 @@ impl<'a> Compiler<'a> {
 
     /// Compiles the macros that no rule used, so that their errors are told too.
     pub(crate) fn rest_of_macros(&mut self) {
-        let names: Vec<_> = self.collection.macros.iter().map(|m| m.name.clone()).collect();
+        let names: Vec<_> = self
+            .collection
+            .macros
+            .iter()
+            .map(|m| m.name.clone())
+            .collect();
         for name in names {
             if !self.macros.contains_key(&name) {
                 let _ = self.macro_node(&name, 0);
@@ -132,14 +133,35 @@ impl<'a> Compiler<'a> {
     ) -> Refused {
         let report = &mut self.collection.report;
         let place = report.place_in(context.text, offset);
-        report.add(Severity::Error, code, place, context.item, message, expected);
+        report.add(
+            Severity::Error,
+            code,
+            place,
+            context.item,
+            message,
+            expected,
+        );
         Refused::Error
     }
 
-    fn warn(&mut self, context: &Context<'_>, offset: usize, code: Code, message: &str, expected: &str) {
+    fn warn(
+        &mut self,
+        context: &Context<'_>,
+        offset: usize,
+        code: Code,
+        message: &str,
+        expected: &str,
+    ) {
         let report = &mut self.collection.report;
         let place = report.place_in(context.text, offset);
-        report.add(Severity::Warning, code, place, context.item, message, expected);
+        report.add(
+            Severity::Warning,
+            code,
+            place,
+            context.item,
+            message,
+            expected,
+        );
     }
 
     fn expr(&mut self, expr: &Expr, context: &Context<'_>) -> Compiled<NodeId> {
@@ -174,9 +196,14 @@ impl<'a> Compiler<'a> {
                     other => other,
                 }
             }
-            ExprKind::Exists(operand) => {
-                self.check(expr.at, operand, Operator::Exists, None, &Values::List(Vec::new()), context)
-            }
+            ExprKind::Exists(operand) => self.check(
+                expr.at,
+                operand,
+                Operator::Exists,
+                None,
+                &Values::List(Vec::new()),
+                context,
+            ),
             ExprKind::Check {
                 left,
                 operator,
@@ -219,7 +246,6 @@ impl<'a> Compiler<'a> {
     }
 
     fn macro_node(&mut self, name: &str, depth: usize) -> Compiled<NodeId> {
-        self.used_macros.insert(name.to_owned());
         match self.macros.get(name) {
             Some(MacroState::Done(node)) => return *node,
             Some(MacroState::Open) => return self.macro_loop(name, "uses itself"),
@@ -266,11 +292,23 @@ impl<'a> Compiler<'a> {
                 unknown_field,
             }) => {
                 if unknown_field && context.lenient {
-                    self.warn(context, at, Code::UnknownFilter, &message, "a field of the list");
+                    self.warn(
+                        context,
+                        at,
+                        Code::UnknownFilter,
+                        &message,
+                        "a field of the list",
+                    );
                     return Err(Refused::UnknownField);
                 }
                 let code = Code::CompileCondition;
-                Err(self.refuse(context, at, code, &message, "a field of 'rampart rules fields'"))
+                Err(self.refuse(
+                    context,
+                    at,
+                    code,
+                    &message,
+                    "a field of 'rampart rules fields'",
+                ))
             }
         }
     }
@@ -427,7 +465,6 @@ impl<'a> Compiler<'a> {
     }
 
     fn list(&mut self, name: &str, depth: usize) -> Result<Rc<[Literal]>, (Code, String)> {
-        self.used_lists.insert(name.to_owned());
         if let Some(known) = self.lists.get(name) {
             return Ok(known.clone());
         }
@@ -435,7 +472,9 @@ impl<'a> Compiler<'a> {
             let message = format!("list '{name}' is in itself, or 100 lists deep");
             return Err((Code::CompileCondition, message));
         }
-        let items = self.collection.lists[self.collection.list_ids[name]].items.clone();
+        let items = self.collection.lists[self.collection.list_ids[name]]
+            .items
+            .clone();
         let mut all = Vec::with_capacity(items.len());
         for item in &items {
             let literal = parser::parse_item(item).map_err(|wrong| {
@@ -464,7 +503,10 @@ impl<'a> Compiler<'a> {
         context: &Context<'_>,
         at: usize,
     ) {
-        let equality = matches!(operator, Operator::Equal | Operator::NotEqual | Operator::In);
+        let equality = matches!(
+            operator,
+            Operator::Equal | Operator::NotEqual | Operator::In
+        );
         let of_type = matches!(&self.program.sources[source as usize].source,
             Source::Field(field) if field.field == Field::EvtType);
         for literal in literals.iter().filter(|_| equality) {
@@ -478,11 +520,23 @@ impl<'a> Compiler<'a> {
                     .map(|(_, known)| format!(": did you mean '{known}'?"))
                     .unwrap_or_default();
                 let message = format!("unknown event type '{text}'{near}");
-                self.warn(context, at, Code::UnknownEventType, &message, "a system call");
+                self.warn(
+                    context,
+                    at,
+                    Code::UnknownEventType,
+                    &message,
+                    "a system call",
+                );
             }
             if operator != Operator::In && literal.bytes == b"<NA>" {
                 let message = "a missing field is not '<NA>': the comparison never holds";
-                self.warn(context, at, Code::UnsafeNaCheck, message, "'exists' or 'not … exists'");
+                self.warn(
+                    context,
+                    at,
+                    Code::UnsafeNaCheck,
+                    message,
+                    "'exists' or 'not … exists'",
+                );
             }
         }
     }
@@ -505,21 +559,35 @@ impl<'a> Compiler<'a> {
 
     fn single(&mut self, exception: &Exception, context: &Context<'_>) -> Compiled<Vec<NodeId>> {
         let mut flat = Vec::new();
-        exception.values.iter().for_each(|entry| flatten(entry, &mut flat));
+        exception
+            .values
+            .iter()
+            .for_each(|entry| flatten(entry, &mut flat));
         if flat.is_empty() {
             return Ok(Vec::new());
         }
         let (field, comp) = (&exception.fields[0], &exception.comps[0]);
         let lists = takes_list(comp);
         if lists {
-            return Ok(vec![self.cell(exception.at, field, comp, &flat, context)?]);
+            return Ok(vec![self.cell(
+                exception.at,
+                field,
+                comp,
+                &flat,
+                context,
+            )?]);
         }
         flat.into_iter()
             .map(|text| self.cell(exception.at, field, comp, &[text], context))
             .collect()
     }
 
-    fn row(&mut self, exception: &Exception, row: &Entry, context: &Context<'_>) -> Compiled<NodeId> {
+    fn row(
+        &mut self,
+        exception: &Exception,
+        row: &Entry,
+        context: &Context<'_>,
+    ) -> Compiled<NodeId> {
         let cells = match &row.kind {
             EntryKind::List(cells) => cells.as_slice(),
             EntryKind::Text(_) => std::slice::from_ref(row),

@@ -36,8 +36,8 @@ impl State {
     }
 
     fn next(&mut self, program: &Program) {
-        let fits = self.memo.len() == program.nodes.len()
-            && self.symbols.len() == program.sources.len();
+        let fits =
+            self.memo.len() == program.nodes.len() && self.symbols.len() == program.sources.len();
         if !fits || self.turn == u32::MAX {
             self.fit(program);
         }
@@ -90,9 +90,13 @@ impl Program {
     fn test_holds(&self, test: &Test, event: &Event<'_>, state: &mut State) -> bool {
         match &test.what {
             TestKind::Check(check) => self.check_holds(check, test.source, event, state),
-            TestKind::Every(check) => {
-                self.several(check, &self.sources[test.source as usize], true, event, state)
-            }
+            TestKind::Every(check) => self.several(
+                check,
+                &self.sources[test.source as usize],
+                true,
+                event,
+                state,
+            ),
             TestKind::Counted(modifier, all) => {
                 let held = all
                     .iter()
@@ -106,10 +110,10 @@ impl Program {
                 let State { pool, .. } = state;
                 let mut text = pool.take();
                 let mut truth = false;
-                values(&left.source, event, pool, |left, pool| {
+                values(&left.source, event, pool, &mut |left, pool| {
                     text.clear();
                     let kept = keep(left, &mut text);
-                    values(&right.source, event, pool, |right, _| {
+                    values(&right.source, event, pool, &mut |right, _| {
                         truth = compare(*operator, kept.of(&text), right);
                         truth
                     });
@@ -132,7 +136,9 @@ impl Program {
         } else if info.symbols && matches!(check, Check::Symbols(_) | Check::NotSymbol(_)) {
             self.fill(id, info, event, state);
             let (_, all) = &state.many[id as usize];
-            return all.iter().any(|symbol| check.by_symbol(*symbol) == Some(true));
+            return all
+                .iter()
+                .any(|symbol| check.by_symbol(*symbol) == Some(true));
         }
         match (&info.source, info.arity) {
             // The usual case: one field, one value.
@@ -155,7 +161,7 @@ impl Program {
         state: &mut State,
     ) -> bool {
         let (mut any, mut all) = (false, true);
-        values(&info.source, event, &mut state.pool, |value, _| {
+        values(&info.source, event, &mut state.pool, &mut |value, _| {
             let held = check.holds(value, &self.symbols);
             any |= held;
             all &= held;
@@ -204,7 +210,7 @@ impl Program {
         all.clear();
         let State { many, pool, .. } = state;
         let all = &mut many[id as usize].1;
-        values(&info.source, event, pool, |value, _| {
+        values(&info.source, event, pool, &mut |value, _| {
             if let Value::Text(text) = value {
                 all.push(self.symbols.find(text));
             }

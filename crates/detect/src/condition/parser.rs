@@ -599,10 +599,7 @@ impl<'a> Parser<'a> {
                 bytes: name.into_bytes(),
                 quoted: false,
             })),
-            None => Err(self.error(
-                "no list here",
-                "'(', the name of a list, or a transformer",
-            )),
+            None => Err(self.error("no list here", "'(', the name of a list, or a transformer")),
         }
     }
 
@@ -733,9 +730,7 @@ impl Expr {
 #[must_use]
 pub fn is_identifier(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic())
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
 /// The operator of a name, as exceptions write it.

@@ -37,7 +37,10 @@ impl PathTrie {
         let is_pattern = component.iter().any(|b| matches!(b, b'*' | b'?' | b'['));
         let node = &mut self.nodes[at];
         let found = if is_pattern {
-            let known = node.patterns.iter().find(|(known, _)| **known == *component);
+            let known = node
+                .patterns
+                .iter()
+                .find(|(known, _)| **known == *component);
             match known {
                 Some((_, child)) => *child,
                 None => {
@@ -83,7 +86,9 @@ impl PathTrie {
 
 fn components(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     // Paths deeper than any real one are cut: a rule's path cannot exhaust the stack.
-    path.split(|b| *b == b'/').filter(|c| !c.is_empty()).take(128)
+    path.split(|b| *b == b'/')
+        .filter(|c| !c.is_empty())
+        .take(128)
 }
 
 #[cfg(test)]

@@ -142,7 +142,10 @@ impl Program {
     /// an effect, so their order is free.
     fn joined(&mut self, mut parts: Vec<NodeId>, neutral: bool) -> NodeId {
         let decided = NodeKind::Constant(!neutral);
-        if parts.iter().any(|id| self.nodes[*id as usize].kind == decided) {
+        if parts
+            .iter()
+            .any(|id| self.nodes[*id as usize].kind == decided)
+        {
             return self.constant(!neutral);
         }
         let skipped = NodeKind::Constant(neutral);
@@ -181,7 +184,8 @@ impl Program {
                 (inner.cost, inner.depth + 1, inner.typed)
             }
             NodeKind::And(all) | NodeKind::Or(all) => (
-                all.iter().fold(0u32, |sum, id| sum.saturating_add(of(id).cost)),
+                all.iter()
+                    .fold(0u32, |sum, id| sum.saturating_add(of(id).cost)),
                 all.iter().map(|id| of(id).depth).max().unwrap_or(0) + 1,
                 all.iter().any(|id| of(id).typed),
             ),
@@ -320,12 +324,16 @@ impl Program {
                 self.not(inner)
             }
             NodeKind::And(all) => {
-                let all = all.iter().map(|id| self.simplify(*id, statics, decided, done));
+                let all = all
+                    .iter()
+                    .map(|id| self.simplify(*id, statics, decided, done));
                 let all = all.collect();
                 self.all(all)
             }
             NodeKind::Or(all) => {
-                let all = all.iter().map(|id| self.simplify(*id, statics, decided, done));
+                let all = all
+                    .iter()
+                    .map(|id| self.simplify(*id, statics, decided, done));
                 let all = all.collect();
                 self.any(all)
             }

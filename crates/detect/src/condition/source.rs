@@ -136,7 +136,7 @@ pub(crate) fn values(
     source: &Source,
     event: &Event<'_>,
     pool: &mut Pool,
-    mut stop: impl FnMut(Value<'_>, &mut Pool) -> bool,
+    stop: &mut dyn FnMut(Value<'_>, &mut Pool) -> bool,
 ) {
     let mut scratch = pool.take();
     match source {
@@ -149,7 +149,7 @@ pub(crate) fn values(
         Source::Field(field) => each(event, field, &mut scratch, |value| stop(value, pool)),
         Source::Transform(transform, inner) if source.arity() != Arity::One => {
             let mut changed = pool.take();
-            values(&inner[0], event, pool, |value, pool| {
+            values(&inner[0], event, pool, &mut |value, pool| {
                 changed.clear();
                 write(value, &mut changed);
                 transform::apply(*transform, &mut changed) && stop(Value::Text(&changed), pool)
@@ -223,7 +223,7 @@ fn render(source: &Source, event: &Event<'_>, pool: &mut Pool, out: &mut Vec<u8>
 fn length(source: &Source, event: &Event<'_>, pool: &mut Pool, out: &mut Vec<u8>) -> Rendered {
     if source.arity() == Arity::List {
         let mut count = 0;
-        values(source, event, pool, |_, _| {
+        values(source, event, pool, &mut |_, _| {
             count += 1;
             false
         });

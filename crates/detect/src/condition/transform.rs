@@ -1,6 +1,15 @@
 //! The transformers: functions of a field's value, in one table.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::{
+    Engine as _, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
+
+/// With and without padding.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Transform {
@@ -68,7 +77,7 @@ pub(crate) fn apply(transform: Transform, text: &mut Vec<u8>) -> bool {
     match transform {
         Transform::ToLower => text.make_ascii_lowercase(),
         Transform::ToUpper => text.make_ascii_uppercase(),
-        Transform::B64 => match STANDARD.decode(&*text) {
+        Transform::B64 => match BASE64.decode(&*text) {
             Ok(decoded) => *text = decoded,
             Err(_) => return false,
         },

@@ -93,7 +93,10 @@ pub struct Process<'a> {
 impl Process<'_> {
     /// What follows the name in the command line.
     pub(crate) fn arguments(&self) -> &[u8] {
-        let rest = self.cmdline.strip_prefix(self.name).filter(|_| !self.name.is_empty());
+        let rest = self
+            .cmdline
+            .strip_prefix(self.name)
+            .filter(|_| !self.name.is_empty());
         match rest.and_then(|rest| rest.strip_prefix(b" ")) {
             Some(arguments) => arguments,
             None => match self.cmdline.iter().position(|b| *b == b' ') {

@@ -91,26 +91,26 @@ pub const ALL: &[&str] = &[
     "recv", "recvfrom", "recvmmsg", "recvmsg", "remap_file_pages", "removexattr", "rename",
     "renameat", "renameat2", "request_key", "restart_syscall", "rmdir", "rseq", "rt_sigaction",
     "rt_sigpending", "rt_sigprocmask", "rt_sigqueueinfo", "rt_sigreturn", "rt_sigsuspend",
-    "rt_sigtimedwait", "rt_tgsigqueueinfo", "sched_get_priority_max", "sched_get_priority_min",
-    "sched_getaffinity", "sched_getattr", "sched_getparam", "sched_getscheduler",
-    "sched_rr_get_interval", "sched_setaffinity", "sched_setattr", "sched_setparam",
-    "sched_setscheduler", "sched_yield", "scapevent", "seccomp", "security", "select", "semctl",
-    "semget", "semop", "semtimedop", "send", "sendfile", "sendmmsg", "sendmsg", "sendto",
+    "rt_sigtimedwait", "rt_tgsigqueueinfo", "scapevent", "sched_get_priority_max",
+    "sched_get_priority_min", "sched_getaffinity", "sched_getattr", "sched_getparam",
+    "sched_getscheduler", "sched_rr_get_interval", "sched_setaffinity", "sched_setattr",
+    "sched_setparam", "sched_setscheduler", "sched_yield", "seccomp", "security", "select",
+    "semctl", "semget", "semop", "semtimedop", "send", "sendfile", "sendmmsg", "sendmsg", "sendto",
     "set_mempolicy", "set_mempolicy_home_node", "set_robust_list", "set_thread_area",
     "set_tid_address", "setdomainname", "setfsgid", "setfsuid", "setgid", "setgroups",
     "sethostname", "setitimer", "setns", "setpgid", "setpriority", "setregid", "setresgid",
     "setresuid", "setreuid", "setrlimit", "setsid", "setsockopt", "settimeofday", "setuid",
     "setxattr", "sgetmask", "shmat", "shmctl", "shmdt", "shmget", "shutdown", "sigaction",
-    "sigaltstack", "signal", "signaldeliver", "signalfd", "signalfd4", "sigpending",
-    "sigprocmask", "sigreturn", "sigsuspend", "socket", "socketcall", "socketpair", "splice",
-    "ssetmask", "stat", "stat64", "statfs", "statfs64", "statmount", "statx", "stime", "stty",
-    "swapoff", "swapon", "switch", "symlink", "symlinkat", "sync", "sync_file_range", "syncfs",
-    "sysdigevent", "sysfs", "sysinfo", "syslog", "tee", "tgkill", "time", "timer_create",
-    "timer_delete", "timer_getoverrun", "timer_gettime", "timer_settime", "timerfd_create",
-    "timerfd_gettime", "timerfd_settime", "times", "tkill", "tracer", "truncate", "truncate64",
-    "tuxcall", "ugetrlimit", "umask", "umount", "umount2", "uname", "unlink", "unlinkat",
-    "unshare", "uselib", "userfaultfd", "ustat", "utime", "utimensat", "utimes", "vfork",
-    "vhangup", "vmsplice", "vserver", "wait4", "waitid", "waitpid", "write", "writev",
+    "sigaltstack", "signal", "signaldeliver", "signalfd", "signalfd4", "sigpending", "sigprocmask",
+    "sigreturn", "sigsuspend", "socket", "socketcall", "socketpair", "splice", "ssetmask", "stat",
+    "stat64", "statfs", "statfs64", "statmount", "statx", "stime", "stty", "swapoff", "swapon",
+    "switch", "symlink", "symlinkat", "sync", "sync_file_range", "syncfs", "sysdigevent", "sysfs",
+    "sysinfo", "syslog", "tee", "tgkill", "time", "timer_create", "timer_delete",
+    "timer_getoverrun", "timer_gettime", "timer_settime", "timerfd_create", "timerfd_gettime",
+    "timerfd_settime", "times", "tkill", "tracer", "truncate", "truncate64", "tuxcall",
+    "ugetrlimit", "umask", "umount", "umount2", "uname", "unlink", "unlinkat", "unshare", "uselib",
+    "userfaultfd", "ustat", "utime", "utimensat", "utimes", "vfork", "vhangup", "vmsplice",
+    "vserver", "wait4", "waitid", "waitpid", "write", "writev",
 ];
 
 #[cfg(test)]
@@ -119,7 +119,11 @@ mod tests {
 
     #[test]
     fn names_are_sorted_and_found() {
-        assert!(ALL.is_sorted(), "{:?}", ALL.windows(2).find(|w| w[0] > w[1]));
+        assert!(
+            ALL.is_sorted(),
+            "{:?}",
+            ALL.windows(2).find(|w| w[0] > w[1])
+        );
         assert!(ALL.windows(2).all(|w| w[0] != w[1]));
         for kind in EventType::all() {
             assert_eq!(EventType::named(kind.name()), kind);

@@ -254,18 +254,12 @@ fn key(argument: &Argument) -> &[u8] {
     }
 }
 
-fn argument<'v>(
-    event: &'v Event<'_>,
-    argument: &Argument,
-    scratch: &'v mut Vec<u8>,
-) -> Value<'v> {
+fn argument<'v>(event: &'v Event<'_>, argument: &Argument, scratch: &'v mut Vec<u8>) -> Value<'v> {
     match event.arg(key(argument)) {
         None => Value::Missing,
         Some(ArgValue::Text(bytes)) => Value::Text(bytes),
         Some(ArgValue::Int(number)) => Value::Int(number),
-        Some(ArgValue::Flags(set, bits)) => {
-            written(scratch, |out| flags::write(set, bits, out))
-        }
+        Some(ArgValue::Flags(set, bits)) => written(scratch, |out| flags::write(set, bits, out)),
     }
 }
 
@@ -452,10 +446,14 @@ fn session<'v>(process: &Process<'_>, field: Field, event: &'v Event<'_>) -> Val
     let Some(id) = id else {
         return Value::Missing;
     };
-    let leader = event.lineage.iter().take(MAX_LINEAGE).find(|p| match virtual_id {
-        true => p.vpid_or_pid() == Some(id),
-        false => p.pid == id,
-    });
+    let leader = event
+        .lineage
+        .iter()
+        .take(MAX_LINEAGE)
+        .find(|p| match virtual_id {
+            true => p.vpid_or_pid() == Some(id),
+            false => p.pid == id,
+        });
     let Some(leader) = leader else {
         return Value::Missing;
     };
@@ -487,7 +485,10 @@ fn environment<'v>(
     if process.env.is_empty() {
         return Value::Missing;
     }
-    let mut all = process.env.split(|b| *b == 0).filter(|pair| !pair.is_empty());
+    let mut all = process
+        .env
+        .split(|b| *b == 0)
+        .filter(|pair| !pair.is_empty());
     match argument {
         Argument::Key(key) => all
             .find_map(|pair| pair.strip_prefix(&**key)?.strip_prefix(b"="))
@@ -513,10 +514,12 @@ fn descriptor<'v>(fd: &'v Fd<'_>, field: &FieldRef, scratch: &'v mut Vec<u8>) ->
         Field::FdTypechar => {
             kind.map_or(Value::Missing, |(_, _, char)| Value::Text(char.as_bytes()))
         }
-        Field::FdName | Field::FdNames => match fd.connection.as_ref().filter(|_| fd.name.is_empty()) {
-            Some(connection) => written(scratch, |out| tuple(connection, out)),
-            None => text(fd.name),
-        },
+        Field::FdName | Field::FdNames => {
+            match fd.connection.as_ref().filter(|_| fd.name.is_empty()) {
+                Some(connection) => written(scratch, |out| tuple(connection, out)),
+                None => text(fd.name),
+            }
+        }
         Field::FdNameraw => match fd.name_raw.is_empty() {
             true => text(fd.name),
             false => text(fd.name_raw),
@@ -554,7 +557,7 @@ fn directory<'v>(fd: &'v Fd<'_>) -> Value<'v> {
 }
 
 fn tuple(connection: &super::Connection<'_>, out: &mut Vec<u8>) {
-    let mut end = |end: Option<(IpAddr, u16)>, out: &mut Vec<u8>| {
+    let end = |end: Option<(IpAddr, u16)>, out: &mut Vec<u8>| {
         if let Some((ip, port)) = end {
             let _ = write!(out, "{ip}:{port}");
         }
@@ -566,11 +569,7 @@ fn tuple(connection: &super::Connection<'_>, out: &mut Vec<u8>) {
     end(connection.server(), out);
 }
 
-fn network<'v>(
-    connection: &'v super::Connection<'_>,
-    field: Field,
-    fd: &'v Fd<'_>,
-) -> Value<'v> {
+fn network<'v>(connection: &'v super::Connection<'_>, field: Field, fd: &'v Fd<'_>) -> Value<'v> {
     let ip = |end: Option<(IpAddr, u16)>| end.map_or(Value::Missing, |(ip, _)| Value::Ip(ip));
     let port = |end: Option<(IpAddr, u16)>| int(end.map(|(_, port)| i64::from(port)));
     let (client, server) = (connection.client(), connection.server());

@@ -88,10 +88,10 @@ const CLONE: &[(u64, &str)] = &[
 ];
 
 /// What is known of the file of an exec.
-pub const EXE_WRITABLE: u64 = 1;
-pub const EXE_UPPER_LAYER: u64 = 2;
-pub const EXE_FROM_MEMFD: u64 = 4;
-pub const EXE_LOWER_LAYER: u64 = 8;
+pub(crate) const EXE_WRITABLE: u64 = 1;
+pub(crate) const EXE_UPPER_LAYER: u64 = 2;
+pub(crate) const EXE_FROM_MEMFD: u64 = 4;
+pub(crate) const EXE_LOWER_LAYER: u64 = 8;
 
 const EXEC: &[(u64, &str)] = &[
     (EXE_WRITABLE, "EXE_WRITABLE"),

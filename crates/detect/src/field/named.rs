@@ -7,7 +7,10 @@
 //! Limits: 1 MiB a line, 256 fields, 1,024 members of a list.
 
 use super::{
-    event::{Arg, ArgValue, Connection, Container, Event, FD_KINDS, Fd, FdKind, Given, Process, User, Value},
+    event::{
+        Arg, ArgValue, Connection, Container, Event, FD_KINDS, Fd, FdKind, Given, Process, User,
+        Value,
+    },
     event_type::EventType,
     flags::{CAPABILITIES, errno_number},
     table::{Argument, Field, FieldError, FieldRef, Kind},
@@ -176,7 +179,9 @@ impl NamedEvent {
     }
 
     fn key(&self, field: Field, key: &str) -> Option<&OwnedValue> {
-        self.find(field, &Argument::Key(key.as_bytes().into()))?.values.first()
+        self.find(field, &Argument::Key(key.as_bytes().into()))?
+            .values
+            .first()
     }
 
     fn some(&self, field: Field) -> &[u8] {
@@ -236,9 +241,7 @@ impl NamedEvent {
             return Some(-1);
         }
         match self.text(Field::EvtRes).map(String::from_utf8_lossy) {
-            Some(name) if name != "SUCCESS" => {
-                errno_number(&name).map(|number| -number)
-            }
+            Some(name) if name != "SUCCESS" => errno_number(&name).map(|number| -number),
             _ if kind.is_open() => Some(self.int(Field::FdNum).unwrap_or(3)),
             _ => Some(0),
         }
@@ -280,7 +283,10 @@ impl NamedEvent {
 
     /// The process's name: given, or the first word of its command line, or its file's.
     fn name(&self) -> &[u8] {
-        let line = || self.text(Field::ProcCmdline).and_then(|line| line.split(|b| *b == b' ').next());
+        let line = || {
+            self.text(Field::ProcCmdline)
+                .and_then(|line| line.split(|b| *b == b' ').next())
+        };
         self.text(Field::ProcName)
             .or_else(|| line().map(base))
             .or_else(|| self.text(Field::ProcExepath).map(base))
@@ -295,7 +301,11 @@ impl NamedEvent {
         kind: EventType,
     ) -> Vec<Process<'a>> {
         let mut all = vec![self.process(&composed[0], time_ns)];
-        for owned in self.values.iter().filter(|owned| is_ancestor(owned.field.field)) {
+        for owned in self
+            .values
+            .iter()
+            .filter(|owned| is_ancestor(owned.field.field))
+        {
             for (offset, value) in owned.values.iter().enumerate() {
                 let index = match owned.field.argument {
                     Argument::Index(index) => index + offset,
@@ -319,10 +329,12 @@ impl NamedEvent {
 
     fn process<'a>(&'a self, cmdline: &'a [u8], time_ns: i64) -> Process<'a> {
         let capabilities = |field| self.text(field).map(capability_bits);
-        let exe = self.text(Field::ProcExe).unwrap_or_else(|| match self.text(Field::ProcCmdline) {
-            Some(line) => line.split(|b| *b == b' ').next().unwrap_or_default(),
-            None => self.text(Field::ProcExepath).unwrap_or_else(|| self.name()),
-        });
+        let exe =
+            self.text(Field::ProcExe)
+                .unwrap_or_else(|| match self.text(Field::ProcCmdline) {
+                    Some(line) => line.split(|b| *b == b' ').next().unwrap_or_default(),
+                    None => self.text(Field::ProcExepath).unwrap_or_else(|| self.name()),
+                });
         Process {
             pid: self.int(Field::ProcPid).unwrap_or(0),
             vpid: self.int(Field::ProcVpid),
@@ -336,9 +348,10 @@ impl NamedEvent {
             sid: self.int(Field::ProcSid),
             pgid: self.int(Field::ProcPgid),
             vpgid: self.int(Field::ProcVpgid),
-            started_ns: self
-                .int(Field::ProcPidTs)
-                .or_else(|| self.int(Field::ProcDuration).map(|age| time_ns.saturating_sub(age))),
+            started_ns: self.int(Field::ProcPidTs).or_else(|| {
+                self.int(Field::ProcDuration)
+                    .map(|age| time_ns.saturating_sub(age))
+            }),
             exe_writable: self.boolean(Field::ProcIsExeWritable).unwrap_or(false),
             exe_upper_layer: self.boolean(Field::ProcIsExeUpperLayer).unwrap_or(false),
             exe_lower_layer: self.boolean(Field::ProcIsExeLowerLayer).unwrap_or(false),
@@ -422,7 +435,10 @@ impl NamedEvent {
         };
         self.text(Field::FdType)
             .and_then(|text| by(text, true))
-            .or_else(|| self.text(Field::FdTypechar).and_then(|text| by(text, false)))
+            .or_else(|| {
+                self.text(Field::FdTypechar)
+                    .and_then(|text| by(text, false))
+            })
             .unwrap_or_else(|| match connection {
                 Some(connection) => {
                     let ends = [connection.local, connection.remote];
@@ -449,12 +465,22 @@ impl NamedEvent {
                 })
         };
         let told = |ip: Field, net: Field, port: Field, known: Option<(IpAddr, u16)>| {
-            let address = self.ip(ip).or_else(|| self.ip(net)).or(known.map(|(ip, _)| ip))?;
-            Some((address, self.port(port).or(known.map(|(_, port)| port)).unwrap_or(0)))
+            let address = self
+                .ip(ip)
+                .or_else(|| self.ip(net))
+                .or(known.map(|(ip, _)| ip))?;
+            Some((
+                address,
+                self.port(port).or(known.map(|(_, port)| port)).unwrap_or(0),
+            ))
         };
         let client = told(Field::FdCip, Field::FdCnet, Field::FdCport, end(left));
         let server = told(Field::FdSip, Field::FdSnet, Field::FdSport, end(right));
-        let (near, far) = if is_server { (server, client) } else { (client, server) };
+        let (near, far) = if is_server {
+            (server, client)
+        } else {
+            (client, server)
+        };
         let local = told(Field::FdLip, Field::FdLnet, Field::FdLport, near);
         let remote = told(Field::FdRip, Field::FdRnet, Field::FdRport, far);
         let network = local.is_some()
@@ -482,7 +508,9 @@ impl NamedEvent {
             return None;
         }
         Some(Container {
-            id: id.or(self.text(Field::ContainerFullId)).unwrap_or(b"container"),
+            id: id
+                .or(self.text(Field::ContainerFullId))
+                .unwrap_or(b"container"),
             full_id: self.some(Field::ContainerFullId),
             started_ns: self.int(Field::ContainerStartTs),
             ..Container::default()

@@ -6,7 +6,7 @@
 
 use Arity::{Any, Ends, List, One};
 use Kind::{Bool, Dynamic, Int, Ip, Net, Text};
-use Parameter::{Index, Key, MaybeIndex, MaybeKey, No};
+use Parameter::{Key, MaybeIndex, MaybeKey, No};
 
 /// What a field's values are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +40,6 @@ impl Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Parameter {
     No,
-    Index,
     MaybeIndex,
     Key,
     MaybeKey,
@@ -424,11 +423,11 @@ impl FieldRef {
     fn with(info: &'static FieldInfo, argument: Option<&[u8]>) -> Result<Self, FieldError> {
         let argument = match (info.parameter, argument) {
             (Parameter::No | Parameter::MaybeIndex | Parameter::MaybeKey, None) => Argument::None,
-            (Parameter::Index | Parameter::Key, None) => {
+            (Parameter::Key, None) => {
                 return Err(FieldError::NoArgument(info.name));
             }
             (Parameter::No, Some(_)) => return Err(FieldError::Argument(info.name)),
-            (Parameter::Index | Parameter::MaybeIndex, Some(text)) => {
+            (Parameter::MaybeIndex, Some(text)) => {
                 let number = std::str::from_utf8(text).ok().and_then(|t| t.parse().ok());
                 Argument::Index(number.ok_or(FieldError::Index(info.name))?)
             }

@@ -10,7 +10,7 @@ use crate::{
         source::{Pool, Source, values, write},
         transform,
     },
-    field::{Event, Field, FieldRef, Kind, Value},
+    field::{Event, Field, FieldRef, Value},
 };
 use serde_json::Value as Json;
 
@@ -63,10 +63,8 @@ impl Format {
                 literal.push('%');
                 continue;
             }
-            let (name, source) = resolve(&text[at..at + length]).map_err(|message| FormatError {
-                at,
-                message,
-            })?;
+            let (name, source) =
+                resolve(&text[at..at + length]).map_err(|message| FormatError { at, message })?;
             if !literal.is_empty() {
                 format.parts.push(Part::Text(std::mem::take(&mut literal)));
             }
@@ -84,7 +82,11 @@ impl Format {
     }
 
     /// The text, and the fields in it.
-    pub(crate) fn render(&self, event: &Event<'_>, fields: &mut serde_json::Map<String, Json>) -> String {
+    pub(crate) fn render(
+        &self,
+        event: &Event<'_>,
+        fields: &mut serde_json::Map<String, Json>,
+    ) -> String {
         let mut pool = Pool::default();
         let mut out = String::new();
         for part in &self.parts {
@@ -171,7 +173,7 @@ fn json(source: &Source, event: &Event<'_>, pool: &mut Pool) -> Json {
     if raw_time && event.time_ns != 0 {
         return Json::from(event.time_ns);
     }
-    values(source, event, pool, |value, _| {
+    values(source, event, pool, &mut |value, _| {
         all.push(match value {
             Value::Missing => Json::Null,
             Value::Int(number) => Json::from(number),
@@ -207,10 +209,4 @@ fn shown(value: &Json) -> String {
         Json::Array(all) => all.iter().map(shown).collect::<Vec<_>>().join(","),
         other => other.to_string(),
     }
-}
-
-/// Whether a format's field is a number in JSON: for readers of the table of fields.
-#[must_use]
-pub(crate) fn is_number(field: Field) -> bool {
-    field.info().kind == Kind::Int
 }

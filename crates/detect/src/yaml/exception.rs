@@ -19,7 +19,13 @@ pub(crate) fn read(
     let NodeKind::Sequence(items) = &node.kind else {
         if !node.is_null() {
             let message = format!("'exceptions' is {}", node.what());
-            report.error(Code::YamlValidate, keys.at(node), &keys.item, message, "a list");
+            report.error(
+                Code::YamlValidate,
+                keys.at(node),
+                &keys.item,
+                message,
+                "a list",
+            );
         }
         return Vec::new();
     };
@@ -27,7 +33,13 @@ pub(crate) fn read(
     for item in items {
         let NodeKind::Mapping(pairs) = &item.kind else {
             let message = format!("exception is {}", item.what());
-            report.error(Code::YamlValidate, keys.at(item), &keys.item, message, "a mapping");
+            report.error(
+                Code::YamlValidate,
+                keys.at(item),
+                &keys.item,
+                message,
+                "a mapping",
+            );
             continue;
         };
         let mut inner = Keys::new(keys.at.file, item.spot, pairs);
@@ -57,10 +69,18 @@ fn one(keys: &Keys<'_>, known: &[Exception], report: &mut Report) -> Option<Exce
             return checked(exception, report, &keys.item).then_some(exception_of(before, keys));
         }
         let message = format!("exception '{name}' has no 'fields'");
-        report.error(Code::Validate, keys.at, &keys.item, message, "'fields: [proc.name, …]'");
+        report.error(
+            Code::Validate,
+            keys.at,
+            &keys.item,
+            message,
+            "'fields: [proc.name, …]'",
+        );
         return None;
     }
-    let single = keys.node("fields").is_some_and(|node| node.text().is_some());
+    let single = keys
+        .node("fields")
+        .is_some_and(|node| node.text().is_some());
     let fields = keys.texts("fields", report);
     let mut comps = keys.texts("comps", report);
     if comps.is_empty() {
@@ -73,7 +93,13 @@ fn one(keys: &Keys<'_>, known: &[Exception], report: &mut Report) -> Option<Exce
             fields.len(),
             comps.len()
         );
-        report.error(Code::Validate, keys.at, &keys.item, message, "one for each field");
+        report.error(
+            Code::Validate,
+            keys.at,
+            &keys.item,
+            message,
+            "one for each field",
+        );
         return None;
     }
     for comp in &comps {

@@ -157,3 +157,15 @@ pub(crate) enum EntryKind {
     Text(String),
     List(Vec<Entry>),
 }
+
+impl Entry {
+    /// Every text in it.
+    pub(crate) fn texts<'a>(&'a self, found: &mut rustc_hash::FxHashSet<&'a str>) {
+        match &self.kind {
+            EntryKind::Text(text) => {
+                found.insert(text);
+            }
+            EntryKind::List(all) => all.iter().for_each(|entry| entry.texts(found)),
+        }
+    }
+}

@@ -79,14 +79,24 @@ impl Collection {
         let documents = match tree::read(file.text) {
             Ok(documents) => documents,
             Err(wrong) => {
-                let code = if wrong.limit { Code::Limit } else { Code::YamlParse };
+                let code = if wrong.limit {
+                    Code::Limit
+                } else {
+                    Code::YamlParse
+                };
                 let place = Place {
                     file: file.name.to_owned(),
                     line: wrong.line,
                     column: wrong.column,
                 };
-                self.report
-                    .add(Severity::Error, code, place, "", wrong.message, "YAML within the limits");
+                self.report.add(
+                    Severity::Error,
+                    code,
+                    place,
+                    "",
+                    wrong.message,
+                    "YAML within the limits",
+                );
                 return;
             }
         };
@@ -116,8 +126,13 @@ impl Collection {
             };
             if !node.is_null() {
                 let message = format!("item is {}", node.what());
-                self.report
-                    .error(Code::YamlValidate, at, "", message, "'- rule:', '- macro:' or '- list:'");
+                self.report.error(
+                    Code::YamlValidate,
+                    at,
+                    "",
+                    message,
+                    "'- rule:', '- macro:' or '- list:'",
+                );
             }
             return;
         };
@@ -352,8 +367,13 @@ impl Collection {
     fn append(&mut self, keys: &Keys<'_>, id: usize) {
         if !keys.has("condition") && !keys.has("exceptions") {
             let message = "appends neither a condition nor exceptions";
-            self.report
-                .error(Code::Validate, keys.at, &keys.item, message, "one of the two");
+            self.report.error(
+                Code::Validate,
+                keys.at,
+                &keys.item,
+                message,
+                "one of the two",
+            );
             return;
         }
         if keys.has("condition")
@@ -368,7 +388,11 @@ impl Collection {
         let Some(node) = keys.node("exceptions") else {
             return;
         };
-        let known = if replace { &[][..] } else { &self.rules[id].exceptions };
+        let known = if replace {
+            &[][..]
+        } else {
+            &self.rules[id].exceptions
+        };
         let more = exception::read(keys, node, known, &mut self.report);
         let all = &mut self.rules[id].exceptions;
         if replace {
@@ -387,8 +411,13 @@ impl Collection {
         for (key, appends) in changes {
             if !keys.has(key) {
                 let message = format!("'override' names '{key}', which is not there");
-                self.report
-                    .error(Code::Validate, keys.at, &keys.item, message, &format!("'{key}: …'"));
+                self.report.error(
+                    Code::Validate,
+                    keys.at,
+                    &keys.item,
+                    message,
+                    &format!("'{key}: …'"),
+                );
                 return;
             }
             let report = &mut self.report;
@@ -431,7 +460,11 @@ impl Collection {
         let append = keys.boolean("append", false, &mut self.report);
         let Some(node) = keys.node("override") else {
             if append {
-                let key = if appendable.contains(&"items") { "items" } else { "condition" };
+                let key = if appendable.contains(&"items") {
+                    "items"
+                } else {
+                    "condition"
+                };
                 let instead = format!("'override: {{{key}: append}}'");
                 self.deprecated(keys, "'append'", &instead);
                 return Some(Change::Append);
@@ -440,20 +473,33 @@ impl Collection {
         };
         if keys.has("append") {
             let message = "'append' and 'override' are both there";
-            self.report
-                .error(Code::Validate, keys.at(node), &keys.item, message, "one of the two");
+            self.report.error(
+                Code::Validate,
+                keys.at(node),
+                &keys.item,
+                message,
+                "one of the two",
+            );
             return None;
         }
         let NodeKind::Mapping(pairs) = &node.kind else {
             let message = format!("'override' is {}", node.what());
             let expected = "a mapping, as {condition: append}";
-            self.report
-                .error(Code::YamlValidate, keys.at(node), &keys.item, message, expected);
+            self.report.error(
+                Code::YamlValidate,
+                keys.at(node),
+                &keys.item,
+                message,
+                expected,
+            );
             return None;
         };
         let mut changes = Vec::new();
         for (name, how) in pairs {
-            let (name, how) = (name.text().unwrap_or_default(), how.text().unwrap_or_default());
+            let (name, how) = (
+                name.text().unwrap_or_default(),
+                how.text().unwrap_or_default(),
+            );
             let allowed = match how {
                 "append" => appendable,
                 "replace" => replaceable,
@@ -466,8 +512,13 @@ impl Collection {
                     appendable.join(", "),
                     replaceable.join(", ")
                 );
-                self.report
-                    .error(Code::Validate, keys.at(node), &keys.item, message, &expected);
+                self.report.error(
+                    Code::Validate,
+                    keys.at(node),
+                    &keys.item,
+                    message,
+                    &expected,
+                );
                 return None;
             }
             changes.push((name.to_owned(), how == "append"));
@@ -484,8 +535,13 @@ impl Collection {
             if !fine {
                 let message = format!("'{name}' is there, but not in 'override'");
                 let expected = format!("'{name}: append' or '{name}: replace' under 'override'");
-                self.report
-                    .error(Code::Validate, keys.at(node), &keys.item, message, &expected);
+                self.report.error(
+                    Code::Validate,
+                    keys.at(node),
+                    &keys.item,
+                    message,
+                    &expected,
+                );
                 return false;
             }
         }
@@ -534,7 +590,10 @@ impl Change {
 
 /// An item that only switches an earlier rule on or off.
 fn is_switch(keys: &Keys<'_>) -> bool {
-    keys.has("enabled") && keys.names().all(|(name, _)| matches!(name, "rule" | "enabled"))
+    keys.has("enabled")
+        && keys
+            .names()
+            .all(|(name, _)| matches!(name, "rule" | "enabled"))
 }
 
 fn merge(text: &mut Text, change: Option<Text>, appends: bool) {
@@ -552,7 +611,13 @@ fn priority(keys: &Keys<'_>, report: &mut Report) -> Option<Priority> {
         let names: Vec<_> = Priority::ALL.iter().map(|(_, name)| *name).collect();
         let at = keys.node("priority").map_or(keys.at, |node| keys.at(node));
         let message = format!("'{}' is no priority", text.as_str());
-        report.error(Code::Validate, at, &keys.item, message, &format!("one of {}", names.join(", ")));
+        report.error(
+            Code::Validate,
+            at,
+            &keys.item,
+            message,
+            &format!("one of {}", names.join(", ")),
+        );
     }
     found
 }
@@ -562,7 +627,13 @@ fn duration(keys: &Keys<'_>, report: &mut Report) -> Option<u64> {
     let parsed = node.text().and_then(|text| text.parse().ok());
     if parsed.is_none() {
         let message = "'capture_duration' is no number";
-        report.error(Code::YamlValidate, keys.at(node), &keys.item, message, "milliseconds");
+        report.error(
+            Code::YamlValidate,
+            keys.at(node),
+            &keys.item,
+            message,
+            "milliseconds",
+        );
     }
     parsed
 }

@@ -22,7 +22,11 @@ const MAX_DIAGNOSTICS: usize = 10_000;
 impl Report {
     pub(crate) fn place(&self, at: At) -> Place {
         Place {
-            file: self.files.get(at.file).map(|(name, _)| name.clone()).unwrap_or_default(),
+            file: self
+                .files
+                .get(at.file)
+                .map(|(name, _)| name.clone())
+                .unwrap_or_default(),
             line: at.spot.line,
             column: at.spot.column,
         }
@@ -120,7 +124,9 @@ impl<'n> Keys<'n> {
     }
 
     pub(crate) fn names(&self) -> impl Iterator<Item = (&'n str, &'n Node)> {
-        self.pairs.iter().filter_map(|(name, _)| Some((name.text()?, name)))
+        self.pairs
+            .iter()
+            .filter_map(|(name, _)| Some((name.text()?, name)))
     }
 
     /// Warns of keys that are not in the table, and of keys that are there twice.
@@ -155,7 +161,13 @@ impl<'n> Keys<'n> {
     pub(crate) fn required(&self, key: &str, report: &mut Report) -> Option<Text> {
         let Some(node) = self.node(key) else {
             let message = format!("key '{key}' is missing");
-            report.error(Code::Validate, self.at, &self.item, message, &format!("'{key}: …'"));
+            report.error(
+                Code::Validate,
+                self.at,
+                &self.item,
+                message,
+                &format!("'{key}: …'"),
+            );
             return None;
         };
         match node.text() {
@@ -215,7 +227,13 @@ impl<'n> Keys<'n> {
             NodeKind::Mapping(_) => {
                 let message = format!("'{key}' is {}", node.what());
                 let at = self.at(node);
-                report.error(Code::YamlValidate, at, &self.item, message, "a list of texts");
+                report.error(
+                    Code::YamlValidate,
+                    at,
+                    &self.item,
+                    message,
+                    "a list of texts",
+                );
                 Vec::new()
             }
         }

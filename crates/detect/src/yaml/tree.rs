@@ -59,10 +59,6 @@ impl Node {
         !self.spot.quoted && matches!(self.text(), Some("" | "~" | "null"))
     }
 
-    pub(crate) fn is_quoted(&self) -> bool {
-        self.spot.quoted
-    }
-
     pub(crate) fn what(&self) -> &'static str {
         match self.kind {
             NodeKind::Scalar(_) => "a text",

@@ -1,10 +1,10 @@
 //! What a file may require: a version of the rule engine, and plugins.
 
 /// The version of Falco's engine whose language this is.
-pub const ENGINE_VERSION: (u64, u64, u64) = (0, 63, 0);
+pub(crate) const ENGINE_VERSION: (u64, u64, u64) = (0, 63, 0);
 
 /// What Falco has in plugins and is built in here, with the version it answers to.
-pub const PLUGINS: &[(&str, (u64, u64, u64))] =
+pub(crate) const PLUGINS: &[(&str, (u64, u64, u64))] =
     &[("container", (0, 9, 0)), ("k8smeta", (0, 4, 0))];
 
 pub(crate) type Version = (u64, u64, u64);
