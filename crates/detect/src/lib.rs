@@ -9,6 +9,7 @@
 //! told. The tables are [`condition::operator::ALL`], [`condition::transform::ALL`],
 //! [`field::ALL`] and [`field::event_type::ALL`].
 
+pub mod builtin;
 pub mod condition;
 pub mod diagnostic;
 pub mod field;
@@ -20,5 +21,5 @@ pub use condition::eval::State;
 pub use diagnostic::{Code, Diagnostic, Place, Severity};
 pub use field::{Event, EventType};
 pub use output::Alert;
-pub use rules::{CONTAINER_OUTPUT, Options, Rule, Rules};
+pub use rules::{CONTAINER_OUTPUT, Options, Parts, Rule, Rules};
 pub use yaml::{Priority, load::RuleFile};

@@ -76,8 +76,16 @@ impl Rule {
 pub struct Rules {
     rules: Vec<Rule>,
     program: Program,
-    macros: usize,
-    lists: usize,
+    macros: Vec<(String, String)>,
+    lists: Vec<(String, Vec<String>)>,
+}
+
+/// What a rule is made of, besides its own text: macros with their conditions, lists with their
+/// items, each in the order of definition.
+#[derive(Debug, Default)]
+pub struct Parts<'r> {
+    pub macros: Vec<(&'r str, &'r str)>,
+    pub lists: Vec<(&'r str, &'r [String])>,
 }
 
 impl Rules {
@@ -116,8 +124,16 @@ impl Rules {
         let loaded = Self {
             rules,
             program,
-            macros: collection.macros.len(),
-            lists: collection.lists.len(),
+            macros: collection
+                .macros
+                .into_iter()
+                .map(|item| (item.name, item.condition.as_str().to_owned()))
+                .collect(),
+            lists: collection
+                .lists
+                .into_iter()
+                .map(|item| (item.name, item.items))
+                .collect(),
         };
         (loaded, collection.report.diagnostics)
     }
@@ -129,12 +145,46 @@ impl Rules {
 
     #[must_use]
     pub fn macro_count(&self) -> usize {
-        self.macros
+        self.macros.len()
     }
 
     #[must_use]
     pub fn list_count(&self) -> usize {
-        self.lists
+        self.lists.len()
+    }
+
+    /// Macros and lists that a rule uses, also by way of others.
+    #[must_use]
+    pub fn parts(&self, rule: &Rule) -> Parts<'_> {
+        let mut words: FxHashSet<&str> = FxHashSet::default();
+        let mut open: Vec<&str> = vec![&rule.condition];
+        while let Some(text) = open.pop() {
+            for word in text.split(|c| !is_word(c)) {
+                if words.contains(word) {
+                    continue;
+                }
+                if let Some((name, inner)) = self.macros.iter().find(|(name, _)| name == word) {
+                    words.insert(name);
+                    open.push(inner);
+                }
+                if let Some((name, items)) = self.lists.iter().find(|(name, _)| name == word) {
+                    words.insert(name);
+                    open.extend(items.iter().map(String::as_str));
+                }
+            }
+        }
+        let used = |name: &String| words.contains(name.as_str());
+        let (macros, lists) = (self.macros.iter(), self.lists.iter());
+        Parts {
+            macros: macros
+                .filter(|(name, _)| used(name))
+                .map(|(name, text)| (name.as_str(), text.as_str()))
+                .collect(),
+            lists: lists
+                .filter(|(name, _)| used(name))
+                .map(|(name, items)| (name.as_str(), items.as_slice()))
+                .collect(),
+        }
     }
 
     /// What evaluation needs to remember; one a thread.
@@ -304,8 +354,12 @@ fn warn_types(collection: &mut Collection, item: &RuleItem, rule: &Rule) {
         .warn(Code::NoEvttype, item.at, &title, message, expected);
 }
 
+/// Names of macros and lists are made of these.
+fn is_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')
+}
+
 fn unused(collection: &mut Collection) {
-    let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     let rules = collection.rules.iter().map(|rule| rule.condition.as_str());
     let macros = collection.macros.iter().map(|item| item.condition.as_str());
     let items = collection
@@ -319,7 +373,7 @@ fn unused(collection: &mut Collection) {
     let mut used: FxHashSet<&str> = rules
         .chain(macros)
         .chain(items)
-        .flat_map(|text| text.split(|c| !word(c)))
+        .flat_map(|text| text.split(|c| !is_word(c)))
         .collect();
     for exception in values {
         exception

@@ -15,11 +15,12 @@ use super::{
     flags::{CAPABILITIES, errno_number},
     table::{Argument, Field, FieldError, FieldRef, Kind},
 };
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ipnet::IpNet;
 use serde_json::Value as Json;
 use std::net::{IpAddr, SocketAddr};
 
-const MAX_BYTES: usize = 1 << 20;
+pub const MAX_LINE_BYTES: usize = 1 << 20;
 const MAX_FIELDS: usize = 256;
 const MAX_LIST: usize = 1024;
 
@@ -84,7 +85,7 @@ impl NamedEvent {
     /// # Errors
     /// It is no JSON object of known fields with values of their kinds.
     pub fn parse(line: &[u8]) -> Result<Self, NamedError> {
-        if line.len() > MAX_BYTES {
+        if line.len() > MAX_LINE_BYTES {
             return Err(NamedError::TooLong(line.len()));
         }
         match serde_json::from_slice(line)? {
@@ -188,8 +189,27 @@ impl NamedEvent {
         self.text(field).unwrap_or_default()
     }
 
-    /// The event, with `number` for its place among others.
-    pub fn visit<R>(&self, number: u64, then: impl FnOnce(&Event<'_>) -> R) -> R {
+    /// The host it is of, if it says so.
+    #[must_use]
+    pub fn hostname(&self) -> Option<&str> {
+        std::str::from_utf8(self.text(Field::EvtHostname)?).ok()
+    }
+
+    /// When it was: nanoseconds since 1970.
+    fn time(&self) -> Option<i64> {
+        let given = self
+            .text(Field::EvtTime)
+            .and_then(crate::condition::check::number);
+        let iso = || {
+            let text = std::str::from_utf8(self.text(Field::EvtTimeIso)?).ok()?;
+            let time: jiff::Timestamp = text.parse().ok()?;
+            i64::try_from(time.as_nanosecond()).ok()
+        };
+        self.int(Field::EvtRawtime).or(given).or_else(iso)
+    }
+
+    /// The event, with `number` for its place among others, and the time if it has none itself.
+    pub fn visit<R>(&self, number: u64, now_ns: i64, then: impl FnOnce(&Event<'_>) -> R) -> R {
         let values: Vec<Vec<Value<'_>>> = self
             .values
             .iter()
@@ -208,7 +228,7 @@ impl NamedEvent {
             .collect();
         let kind_name = self.some(Field::EvtType);
         let kind = EventType::named(&String::from_utf8_lossy(kind_name));
-        let time_ns = self.int(Field::EvtRawtime).unwrap_or(0);
+        let time_ns = self.time().unwrap_or(now_ns);
         let result = self.result(kind);
         let args = self.args();
         let composed = self.command_lines();
@@ -584,6 +604,16 @@ fn owned(field: &FieldRef, kind: Kind, value: &Json) -> Result<OwnedValue, Named
         kind: kind.name(),
         value: shortened(value),
     };
+    if let Json::Object(object) = value
+        && let Some(Json::String(encoded)) = object.get("base64")
+        && matches!(kind, Kind::Text | Kind::Dynamic)
+    {
+        // Bytes that are no text, as those of a buffer or of a hostile path.
+        return STANDARD
+            .decode(encoded)
+            .map(OwnedValue::Text)
+            .map_err(|_| wrong());
+    }
     let text = match value {
         Json::String(text) => text.clone(),
         Json::Number(_) | Json::Bool(_) => value.to_string(),
