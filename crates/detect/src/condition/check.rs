@@ -32,6 +32,7 @@ impl Symbols {
         next
     }
 
+    #[inline]
     pub(crate) fn find(&self, text: &[u8]) -> u32 {
         self.0.get(text).copied().unwrap_or(UNKNOWN)
     }
@@ -50,6 +51,7 @@ impl SymbolSet {
         Self(bits.into())
     }
 
+    #[inline]
     pub(crate) fn has(&self, symbol: u32) -> bool {
         self.0
             .get(symbol as usize / 64)
@@ -169,7 +171,27 @@ impl Check {
         }
     }
 
+    /// How likely it holds for an event, at a guess.
+    pub(crate) fn chance(&self) -> f32 {
+        match self {
+            Self::Exists | Self::NotSymbol(_) => 0.9,
+            Self::Symbols(_) => 0.1,
+            Self::Int(IntCheck::GreaterEqual(_) | IntCheck::NotEqual(_)) => 0.9,
+            Self::Int(_) | Self::ByKind { .. } => 0.1,
+            Self::Bool { .. } => 0.3,
+            Self::Net { negated, .. } => {
+                if *negated {
+                    0.8
+                } else {
+                    0.3
+                }
+            }
+            Self::Text(_) => 0.05,
+        }
+    }
+
     /// Whether one value satisfies it. A missing one satisfies nothing.
+    #[inline]
     pub(crate) fn holds(&self, value: Value<'_>, symbols: &Symbols) -> bool {
         match (self, value) {
             (_, Value::Missing) => false,
@@ -200,6 +222,7 @@ impl Check {
     }
 
     /// Whether a symbol alone decides.
+    #[inline]
     pub(crate) fn by_symbol(&self, symbol: u32) -> Option<bool> {
         match self {
             Self::Symbols(set) => Some(symbol != MISSING && set.has(symbol)),
@@ -210,6 +233,7 @@ impl Check {
 }
 
 impl TextCheck {
+    #[inline]
     pub(crate) fn holds(&self, text: &[u8]) -> bool {
         match self {
             Self::Contains(finder) => finder.find(text).is_some(),
@@ -225,6 +249,7 @@ impl TextCheck {
 }
 
 impl IntCheck {
+    #[inline]
     fn holds(&self, number: i64) -> bool {
         match self {
             Self::Less(limit) => number < *limit,

@@ -19,6 +19,7 @@ pub struct State {
     symbols: Vec<(u32, u32)>,
     many: Vec<(u32, Vec<u32>)>,
     pool: Pool,
+    scratch: Vec<u8>,
 }
 
 impl State {
@@ -142,12 +143,10 @@ impl Program {
         }
         match (&info.source, info.arity) {
             // The usual case: one field, one value.
-            (Source::Field(field), Arity::One) => {
-                let mut scratch = state.pool.take();
-                let truth = check.holds(extract::value(event, field, &mut scratch), &self.symbols);
-                state.pool.give(scratch);
-                truth
-            }
+            (Source::Field(field), Arity::One) => check.holds(
+                extract::value(event, field, &mut state.scratch),
+                &self.symbols,
+            ),
             _ => self.several(check, info, differs(check, info.arity), event, state),
         }
     }
@@ -181,8 +180,7 @@ impl Program {
         }
         let mut found = MISSING;
         if let Source::Field(field) = &info.source {
-            let mut scratch = state.pool.take();
-            found = match extract::value(event, field, &mut scratch) {
+            found = match extract::value(event, field, &mut state.scratch) {
                 Value::Missing => MISSING,
                 Value::Text(text) => self.symbols.find(text),
                 other => {
@@ -194,7 +192,6 @@ impl Program {
                     found
                 }
             };
-            state.pool.give(scratch);
         }
         state.symbols[id as usize] = (state.turn, found);
         found

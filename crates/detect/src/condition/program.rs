@@ -29,7 +29,6 @@ pub(crate) enum NodeKind {
 #[derive(Debug)]
 pub(crate) struct Node {
     pub(crate) kind: NodeKind,
-    pub(crate) cost: u32,
     pub(crate) depth: u32,
     /// Whether `evt.type` occurs in it.
     typed: bool,
@@ -138,8 +137,8 @@ impl Program {
         self.joined(parts, false)
     }
 
-    /// `and` (neutral: true) or `or` (neutral: false). What costs least comes first: no part has
-    /// an effect, so their order is free.
+    /// `and` (neutral: true) or `or` (neutral: false). No part has an effect, so their order is
+    /// free: here one that makes equal nodes equal, and at the end the one that costs least.
     fn joined(&mut self, mut parts: Vec<NodeId>, neutral: bool) -> NodeId {
         let decided = NodeKind::Constant(!neutral);
         if parts
@@ -152,7 +151,7 @@ impl Program {
         parts.retain(|id| self.nodes[*id as usize].kind != skipped);
         let mut seen = rustc_hash::FxHashSet::default();
         parts.retain(|id| seen.insert(*id));
-        parts.sort_by_key(|id| self.nodes[*id as usize].cost);
+        parts.sort_unstable();
         match parts.as_slice() {
             [] => self.constant(neutral),
             [only] => *only,
@@ -166,26 +165,11 @@ impl Program {
             return *known;
         }
         let of = |id: &NodeId| &self.nodes[*id as usize];
-        let (cost, depth, typed) = match &kind {
-            NodeKind::Constant(_) => (0, 0, false),
-            NodeKind::Test(id) => {
-                let test = &self.tests[*id as usize];
-                let source = &self.sources[test.source as usize];
-                let checks: u32 = match &test.what {
-                    TestKind::Check(check) | TestKind::Every(check) => check.cost(),
-                    TestKind::Counted(_, all) => all.iter().map(Check::cost).sum(),
-                    TestKind::Compare(..) => 40,
-                };
-                let typed = self.is_static(*id);
-                (source.source.cost() + checks, 0, typed)
-            }
-            NodeKind::Not(inner) => {
-                let inner = of(inner);
-                (inner.cost, inner.depth + 1, inner.typed)
-            }
+        let (depth, typed) = match &kind {
+            NodeKind::Constant(_) => (0, false),
+            NodeKind::Test(id) => (0, self.is_static(*id)),
+            NodeKind::Not(inner) => (of(inner).depth + 1, of(inner).typed),
             NodeKind::And(all) | NodeKind::Or(all) => (
-                all.iter()
-                    .fold(0u32, |sum, id| sum.saturating_add(of(id).cost)),
                 all.iter().map(|id| of(id).depth).max().unwrap_or(0) + 1,
                 all.iter().any(|id| of(id).typed),
             ),
@@ -193,7 +177,6 @@ impl Program {
         let id = index(self.nodes.len());
         self.nodes.push(Node {
             kind: kind.clone(),
-            cost,
             depth,
             typed,
             users: 0,
@@ -250,6 +233,7 @@ impl Program {
             rules: roots.to_vec(),
         });
         self.count_users();
+        self.order();
         self.node_ids = FxHashMap::default();
         self.source_ids = FxHashMap::default();
         self.test_ids = FxHashMap::default();
@@ -341,6 +325,76 @@ impl Program {
         };
         done.insert(id, simple);
         simple
+    }
+
+    /// Puts the parts of each `and` and `or` into the order that decides soonest for least: by cost
+    /// over the chance to decide. Chances are guesses of what events usually hold.
+    fn order(&mut self) {
+        // Parts have lower numbers than what is made of them.
+        let mut known: Vec<(f32, f32)> = Vec::with_capacity(self.nodes.len());
+        for id in 0..self.nodes.len() {
+            let (estimate, ordered) = match &self.nodes[id].kind {
+                NodeKind::Constant(truth) => ((0.0, f32::from(u8::from(*truth))), None),
+                NodeKind::Test(test) => (self.estimate(*test), None),
+                NodeKind::Not(inner) => {
+                    let (cost, chance) = known[*inner as usize];
+                    ((cost, 1.0 - chance), None)
+                }
+                NodeKind::And(all) => {
+                    let (estimate, all) = self.ordered(all, &known, |chance| 1.0 - chance);
+                    ((estimate.0, 1.0 - estimate.1), Some(NodeKind::And(all)))
+                }
+                NodeKind::Or(all) => {
+                    let (estimate, all) = self.ordered(all, &known, |chance| chance);
+                    (estimate, Some(NodeKind::Or(all)))
+                }
+            };
+            if let Some(kind) = ordered {
+                self.nodes[id].kind = kind;
+            }
+            // What is remembered is paid for once, by whoever comes first.
+            let users = self.nodes[id].users.max(1);
+            let shared = 1.0 + estimate.0 / f32::from(u16::try_from(users).unwrap_or(u16::MAX));
+            known.push((estimate.0.min(shared), estimate.1));
+        }
+    }
+
+    /// The parts in order; what they cost, and how likely one of them decides.
+    fn ordered(
+        &self,
+        parts: &[NodeId],
+        known: &[(f32, f32)],
+        decides: impl Fn(f32) -> f32,
+    ) -> ((f32, f32), Box<[NodeId]>) {
+        let of = |id: &NodeId| {
+            let (cost, chance) = known[*id as usize];
+            (cost, decides(chance).clamp(0.001, 0.999))
+        };
+        let mut ordered = parts.to_vec();
+        ordered.sort_by(|a, b| {
+            let ((cost_a, chance_a), (cost_b, chance_b)) = (of(a), of(b));
+            (cost_a * chance_b).total_cmp(&(cost_b * chance_a))
+        });
+        let (mut cost, mut open) = (0.0, 1.0);
+        for id in &ordered {
+            let (part, chance) = of(id);
+            cost += open * part;
+            open *= 1.0 - chance;
+        }
+        ((cost, 1.0 - open), ordered.into())
+    }
+
+    /// What a test costs, in about ten nanoseconds, and how likely it holds.
+    fn estimate(&self, id: u32) -> (f32, f32) {
+        let test = &self.tests[id as usize];
+        let source = self.sources[test.source as usize].source.cost();
+        let (cost, chance) = match &test.what {
+            TestKind::Check(check) | TestKind::Every(check) => (check.cost(), check.chance()),
+            TestKind::Counted(_, all) => (all.iter().map(Check::cost).sum(), 0.2),
+            TestKind::Compare(..) => (40, 0.1),
+        };
+        let cost = u16::try_from(source + cost).unwrap_or(u16::MAX);
+        (f32::from(cost), chance)
     }
 
     /// How often each node is used by what is evaluated: only what is used twice is remembered.

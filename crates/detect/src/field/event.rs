@@ -142,7 +142,7 @@ pub enum FdKind {
     Other,
 }
 
-/// Kind, `fd.type`, `fd.typechar`.
+/// Kind, `fd.type`, `fd.typechar`, in the order of [`FdKind`].
 pub const FD_KINDS: &[(FdKind, &str, &str)] = &[
     (FdKind::File, "file", "f"),
     (FdKind::Directory, "directory", "d"),

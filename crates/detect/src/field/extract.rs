@@ -2,7 +2,6 @@
 
 use super::{
     event::{ArgValue, Event, FD_KINDS, Fd, MAX_LINEAGE, Mount, Process, Value},
-    event_type::EventType,
     flags::{self, FlagSet},
     table::{Argument, Arity, Field, FieldRef},
 };
@@ -10,6 +9,7 @@ use crate::condition::glob;
 use std::{io::Write as _, net::IpAddr};
 
 /// The first value. `scratch` holds what has to be put together.
+#[inline]
 pub(crate) fn value<'v>(
     event: &'v Event<'_>,
     field: &FieldRef,
@@ -20,17 +20,23 @@ pub(crate) fn value<'v>(
     {
         return given.values.first().copied().unwrap_or(Value::Missing);
     }
-    let name = field.field.name();
-    match name.as_bytes() {
-        [b'p', b'r', b'o', ..] | [b't', b'h', b'r', ..] => process(event, field, scratch),
-        [b'f', b'd', ..] => match event.fd.as_ref() {
+    // The table has the fields in this order.
+    let id = field.field as u16;
+    if id < Field::ProcExe as u16 {
+        about(event, field, scratch)
+    } else if id < Field::UserUid as u16 {
+        process(event, field, scratch)
+    } else if id < Field::FdNum as u16 {
+        user(event, field.field)
+    } else if id < Field::FsPathName as u16 {
+        match event.fd.as_ref() {
             Some(fd) => descriptor(fd, field, scratch),
             None => Value::Missing,
-        },
-        [b'f', b's', ..] => paths(event, field.field),
-        [b'e', ..] | [b's', ..] => about(event, field, scratch),
-        [b'u', ..] | [b'g', ..] => user(event, field.field),
-        _ => container(event, field, scratch),
+        }
+    } else if id < Field::ContainerId as u16 {
+        paths(event, field.field)
+    } else {
+        container(event, field, scratch)
     }
 }
 
@@ -219,8 +225,7 @@ fn opened(event: &Event<'_>, test: impl Fn(u64, u64) -> bool) -> Value<'static> 
         Some(ArgValue::Text(text)) => Some(bits_of(text)),
         None => None,
     };
-    let creat = event.kind == EventType::named("creat");
-    match bits(b"flags").or(creat.then_some(0o1101)) {
+    match bits(b"flags").or(event.kind.is_creat().then_some(0o1101)) {
         Some(flags) => Value::Bool(test(flags, bits(b"mode").unwrap_or(0))),
         None => Value::Missing,
     }
@@ -505,7 +510,7 @@ fn environment<'v>(
 }
 
 fn descriptor<'v>(fd: &'v Fd<'_>, field: &FieldRef, scratch: &'v mut Vec<u8>) -> Value<'v> {
-    let kind = FD_KINDS.iter().find(|(kind, ..)| *kind == fd.kind);
+    let kind = FD_KINDS.get(fd.kind as usize);
     match field.field {
         Field::FdNum => int(fd.number),
         Field::FdType | Field::FdTypes => {
@@ -719,4 +724,31 @@ pub fn exec_flags(process: &Process<'_>) -> ArgValue<'static> {
         }
     }
     ArgValue::Flags(FlagSet::Exec, bits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::table::ALL;
+    use super::*;
+
+    /// What `value` relies on.
+    #[test]
+    fn fields_are_in_groups() {
+        let group = |name: &str| match name.split('.').next() {
+            Some("evt" | "syscall") => 0,
+            Some("proc" | "thread") => 1,
+            Some("user" | "group") => 2,
+            Some("fd") => 3,
+            Some("fs") => 4,
+            _ => 5,
+        };
+        let groups: Vec<_> = ALL.iter().map(|info| group(info.name)).collect();
+        assert!(groups.is_sorted());
+        for (index, info) in ALL.iter().enumerate() {
+            assert_eq!(info.field as usize, index);
+        }
+        for (index, (kind, ..)) in FD_KINDS.iter().enumerate() {
+            assert_eq!(*kind as usize, index);
+        }
+    }
 }
