@@ -84,7 +84,7 @@ pub(crate) enum Check {
 
 #[derive(Debug)]
 pub(crate) enum TextCheck {
-    Contains(Finder<'static>),
+    Contains(Box<Finder<'static>>),
     ContainsAny(AhoCorasick),
     StartsWith(Box<[u8]>),
     EndsWith(Box<[u8]>),
@@ -284,11 +284,11 @@ fn text(
             return Ok(Check::Symbols(SymbolSet::new(&members)));
         }
         Operator::NotEqual => return Ok(Check::NotSymbol(symbols.intern(first()))),
-        Operator::Contains => TextCheck::Contains(Finder::new(first()).into_owned()),
+        Operator::Contains => TextCheck::Contains(finder(first())),
         Operator::IContains => TextCheck::ContainsAny(automaton(&[first()], true)?),
         Operator::StartsWith => TextCheck::StartsWith(first().into()),
         Operator::EndsWith => TextCheck::EndsWith(first().into()),
-        Operator::BContains => TextCheck::Contains(Finder::new(&hex(first())?).into_owned()),
+        Operator::BContains => TextCheck::Contains(finder(&hex(first())?)),
         Operator::BStartsWith => TextCheck::StartsWith(hex(first())?.into()),
         Operator::Glob => TextCheck::Glob(first().into()),
         Operator::IGlob => TextCheck::IGlob(first().into()),
@@ -301,6 +301,10 @@ fn text(
         }
     };
     Ok(Check::Text(check))
+}
+
+fn finder(needle: &[u8]) -> Box<Finder<'static>> {
+    Box::new(Finder::new(needle).into_owned())
 }
 
 pub(crate) fn automaton(needles: &[&[u8]], fold: bool) -> Result<AhoCorasick, CheckError> {

@@ -439,7 +439,6 @@ impl NamedEvent {
             upper_layer: self.boolean(Field::FdIsUpperLayer).unwrap_or(false),
             lower_layer: self.boolean(Field::FdIsLowerLayer).unwrap_or(false),
             number,
-            ..Fd::file(0, name)
         })
     }
 

@@ -88,7 +88,8 @@ impl Spot {
         };
         // A block's text starts below its header; a quoted one after its quote.
         let skipped = match (self.block, self.quoted) {
-            (true, _) => raw.find('\n').map_or(0, |at| at + 1),
+            (true, _) if raw.starts_with(['>', '|']) => raw.find('\n').map_or(0, |at| at + 1),
+            (true, _) => 0,
             (false, true) => 1,
             (false, false) => 0,
         };

@@ -165,9 +165,11 @@ fn row(rule: &Rule, output: Output) -> Value {
     let types: Vec<_> = rule.types.iter().map(|kind| kind.name()).collect();
     let events = match output {
         Output::Json => Value::from(types),
-        Output::Table if types.len() > 6 => {
-            Value::from(format!("{} and {} more", types[..4].join(" "), types.len() - 4))
-        }
+        Output::Table if types.len() > 6 => Value::from(format!(
+            "{} and {} more",
+            types[..4].join(" "),
+            types.len() - 4
+        )),
         Output::Table => Value::from(types),
     };
     json!({

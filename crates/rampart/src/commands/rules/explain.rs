@@ -81,7 +81,12 @@ fn table(rule: &Rule, types: &[&str], macros: &Map<String, Value>, lists: &Map<S
         print("", text.as_str().unwrap_or_default());
     }
     for (name, items) in lists {
-        let items: Vec<_> = items.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let items: Vec<_> = items
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
         println!();
         print("list", name);
         print("", &items.join(", "));

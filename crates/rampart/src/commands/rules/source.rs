@@ -3,8 +3,7 @@
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use rampart_detect::{
-    CONTAINER_OUTPUT, Diagnostic, Options, Priority, RuleFile, Rules, builtin,
-    yaml::MAX_FILE_BYTES,
+    CONTAINER_OUTPUT, Diagnostic, Options, Priority, RuleFile, Rules, builtin, yaml::MAX_FILE_BYTES,
 };
 use std::{
     fs::{self, File},
@@ -39,7 +38,11 @@ impl SourceArgs {
     pub(super) fn load_with(&self, append_output: &str) -> Result<Loaded> {
         let Some(least) = Priority::named(&self.priority) else {
             let names: Vec<_> = Priority::ALL.iter().map(|(_, name)| *name).collect();
-            bail!("'{}' is no priority: use one of {}", self.priority, names.join(", "));
+            bail!(
+                "'{}' is no priority: use one of {}",
+                self.priority,
+                names.join(", ")
+            );
         };
         let mut texts: Vec<(String, String)> = Vec::new();
         if self.builtin || self.files.is_empty() {

@@ -58,7 +58,11 @@ enum Format {
 }
 
 pub(super) fn run(args: &TestArgs) -> Result<ExitCode> {
-    let more = if args.no_container_output { "" } else { CONTAINER_OUTPUT };
+    let more = if args.no_container_output {
+        ""
+    } else {
+        CONTAINER_OUTPUT
+    };
     let loaded = args.source.load_with(more)?;
     loaded.tell();
     let hostname = args.hostname.clone().unwrap_or_else(hostname);
@@ -75,7 +79,8 @@ pub(super) fn run(args: &TestArgs) -> Result<ExitCode> {
         if path.as_os_str() == "-" {
             run.lines("-", io::stdin().lock())?;
         } else {
-            let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+            let file =
+                File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
             run.lines(&path.display().to_string(), BufReader::new(file))?;
         }
     }
@@ -165,12 +170,18 @@ impl Run<'_> {
     fn compare(&mut self, place: &str, expected: &[String], alerts: &[Alert]) {
         for name in expected {
             if !alerts.iter().any(|alert| alert.rule == *name) {
-                self.complain(place, &format!("rule '{name}' was expected and does not match"));
+                self.complain(
+                    place,
+                    &format!("rule '{name}' was expected and does not match"),
+                );
             }
         }
         for alert in alerts {
             if !expected.contains(&alert.rule) {
-                self.complain(place, &format!("rule '{}' matches and was not expected", alert.rule));
+                self.complain(
+                    place,
+                    &format!("rule '{}' matches and was not expected", alert.rule),
+                );
             }
         }
     }
