@@ -174,6 +174,9 @@ impl Enforcer {
             TableLimits::default(),
             host_mount_namespaces(),
         ));
+        if let Some(rules) = &config.rules {
+            runtime.set_rules(rules.clone());
+        }
         let registry = Arc::new(Registry::new(
             runtime.clone(),
             world.inventory.clone(),

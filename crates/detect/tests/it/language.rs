@@ -208,7 +208,7 @@ fn comparisons() {
         ("basename(proc.exepath) = run and len(proc.name) = 3", true),
         ("join('/', (proc.pname, proc.name)) = sh/run", true),
         ("concat(proc.name, proc.sname) exists", false),
-        ("b64(proc.exepath) exists", false),
+        ("b64(fd.name) exists", false),
         ("basename(proc.exepath) = val(proc.name)", true),
         ("proc.pname = val(proc.name)", false),
         ("fd.name startswith val(fd.directory)", true),

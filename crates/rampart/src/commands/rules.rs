@@ -13,7 +13,8 @@ use rampart_detect::{
     field::{self, Parameter},
 };
 use serde_json::{Value, json};
-use source::{Loaded, SourceArgs};
+use source::SourceArgs;
+pub(crate) use source::{Loaded, load};
 use std::process::ExitCode;
 
 #[derive(Args, Debug)]

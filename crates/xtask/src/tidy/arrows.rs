@@ -18,7 +18,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("cluster", &["model"]),
     ("probe", &["model"]),
     ("controller", &["model", "policy", "vuln", "api", "store"]),
-    ("enforcer", &["model", "policy", "cluster", "probe"]),
+    ("enforcer", &["model", "policy", "detect", "cluster", "probe"]),
     ("scanner", &["model", "vuln", "api"]),
     ("updater", &["model", "vuln"]),
     ("manager", &["model", "api"]),

@@ -14,7 +14,8 @@ use std::{
 
 #[derive(Args, Debug)]
 pub(super) struct SourceArgs {
-    /// A file of rules, or a folder of *.yaml; given again, later ones change earlier ones
+    /// A file of rules, a folder of *.yaml, or `builtin` for those that come with Rampart; given
+    /// again, later ones change earlier ones
     #[arg(long = "rules", short = 'r', value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Load the rules that come with Rampart first
@@ -25,9 +26,10 @@ pub(super) struct SourceArgs {
     priority: String,
 }
 
-pub(super) struct Loaded {
-    pub(super) rules: Rules,
-    pub(super) diagnostics: Vec<Diagnostic>,
+/// What was loaded, and what was wrong.
+pub(crate) struct Loaded {
+    pub(crate) rules: Rules,
+    pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
 impl SourceArgs {
@@ -44,27 +46,45 @@ impl SourceArgs {
                 names.join(", ")
             );
         };
-        let mut texts: Vec<(String, String)> = Vec::new();
-        if self.builtin || self.files.is_empty() {
-            let own = builtin::ALL.iter();
-            texts.extend(own.map(|(name, text)| ((*name).to_owned(), (*text).to_owned())));
+        let builtin = Path::new(BUILTIN).to_owned();
+        let mut files = self.files.clone();
+        if self.builtin || files.is_empty() {
+            files.insert(0, builtin);
         }
-        for path in &self.files {
-            for path in files_of(path)? {
-                texts.push((path.display().to_string(), read(&path)?));
-            }
-        }
-        let files: Vec<_> = texts
-            .iter()
-            .map(|(name, text)| RuleFile { name, text })
-            .collect();
         let options = Options {
             least,
             append_output: append_output.to_owned(),
         };
-        let (rules, diagnostics) = Rules::load(&files, &options);
-        Ok(Loaded { rules, diagnostics })
+        load_files(&files, &options)
     }
+}
+
+/// The word for the rules that come with the program.
+const BUILTIN: &str = "builtin";
+
+/// Loads files, folders and our own rules, with every default.
+pub(crate) fn load(files: &[PathBuf]) -> Result<Loaded> {
+    load_files(files, &Options::default())
+}
+
+fn load_files(paths: &[PathBuf], options: &Options) -> Result<Loaded> {
+    let mut texts: Vec<(String, String)> = Vec::new();
+    for path in paths {
+        if path.as_os_str() == BUILTIN && !path.exists() {
+            let own = builtin::ALL.iter();
+            texts.extend(own.map(|(name, text)| ((*name).to_owned(), (*text).to_owned())));
+            continue;
+        }
+        for path in files_of(path)? {
+            texts.push((path.display().to_string(), read(&path)?));
+        }
+    }
+    let files: Vec<_> = texts
+        .iter()
+        .map(|(name, text)| RuleFile { name, text })
+        .collect();
+    let (rules, diagnostics) = Rules::load(&files, options);
+    Ok(Loaded { rules, diagnostics })
 }
 
 impl Loaded {
