@@ -35,8 +35,6 @@ pub enum NamedError {
     NoObject,
     #[error("event has more than 256 fields")]
     TooManyFields,
-    #[error(transparent)]
-    Field(#[from] FieldError),
     #[error("field '{field}' is a {kind}, and {value} is none")]
     Kind {
         field: String,
@@ -51,6 +49,7 @@ pub enum NamedError {
 #[derive(Debug, Default)]
 pub struct NamedEvent {
     values: Vec<Owned>,
+    unknown: Vec<FieldError>,
 }
 
 #[derive(Debug)]
@@ -83,7 +82,7 @@ impl NamedEvent {
     /// Reads a line.
     ///
     /// # Errors
-    /// It is no JSON object of known fields with values of their kinds.
+    /// It is no JSON object with fields whose values are of their kinds, `evt.type` among them.
     pub fn parse(line: &[u8]) -> Result<Self, NamedError> {
         if line.len() > MAX_LINE_BYTES {
             return Err(NamedError::TooLong(line.len()));
@@ -107,8 +106,12 @@ impl NamedEvent {
         }
         let mut event = Self::default();
         for (name, value) in inner {
-            let field = FieldRef::parse(name)?;
-            event.add(field, value)?;
+            match FieldRef::parse(name) {
+                Ok(field) => event.add(field, value)?,
+                // A key without a dot is a note: no field is called so.
+                Err(_) if !name.contains('.') => {}
+                Err(unknown) => event.unknown.push(unknown),
+            }
         }
         match event.text(Field::EvtType) {
             Some(_) => Ok(event),
@@ -187,6 +190,12 @@ impl NamedEvent {
 
     fn some(&self, field: Field) -> &[u8] {
         self.text(field).unwrap_or_default()
+    }
+
+    /// Keys that look like fields and are none: the event is without them.
+    #[must_use]
+    pub fn unknown(&self) -> &[FieldError] {
+        &self.unknown
     }
 
     /// The host it is of, if it says so.

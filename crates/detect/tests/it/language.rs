@@ -124,107 +124,108 @@ fn with_event(check: impl Fn(&Event<'_>)) {
     });
 }
 
+const COMPARISONS: &[(&str, bool)] = &[
+    // Equality, sets, and what is missing.
+    ("proc.name = run", true),
+    ("proc.name != run", false),
+    ("proc.name in (a, run)", true),
+    ("proc.name in ()", false),
+    ("proc.sname = x", false),
+    ("proc.sname != x", false),
+    ("not proc.sname = x", true),
+    ("not proc.sname exists", true),
+    ("proc.sname in ('', x)", false),
+    ("len(proc.sname) >= 0", false),
+    // Text.
+    ("fd.name startswith /etc/", true),
+    ("fd.name endswith .conf", true),
+    ("fd.name contains Conf", true),
+    ("fd.name contains conf.d", false),
+    ("fd.name icontains conf.D", true),
+    ("fd.name glob /etc/*/x.????", true),
+    ("fd.name iglob /ETC/*", true),
+    ("fd.name regex '/etc/.*'", true),
+    ("fd.name regex 'etc'", false),
+    ("fd.name pmatch (/usr, /etc/App)", true),
+    ("fd.name pmatch (/etc/Ap)", false),
+    (
+        "fd.directory = /etc/App/Conf.d and fd.filename = x.conf",
+        true,
+    ),
+    (
+        "evt.buffer bcontains fe00 and evt.buffer bstartswith CAFE",
+        true,
+    ),
+    // Many texts of one field are searched together.
+    (
+        "fd.name contains q1 or fd.name contains q2 or fd.name contains q3 or fd.name contains App",
+        true,
+    ),
+    (
+        "fd.name contains q1 or fd.name contains q2 or fd.name contains q3 or fd.name contains q4",
+        false,
+    ),
+    // Numbers.
+    ("evt.num = 9 and evt.num > 0x8 and evt.num <= 9", true),
+    ("evt.rawres in (3, 5)", true),
+    ("proc.duration = 5000000000", true),
+    ("evt.arg.uid = 0 and evt.arg.uid < 1", true),
+    ("evt.rawarg.flags = 578", true),
+    // What flags and numbers are called.
+    ("evt.arg.flags contains O_TRUNC", true),
+    ("evt.is_open_write = true and evt.is_open_read = true", true),
+    ("thread.cap_effective contains CAP_SYS_ADMIN", true),
+    ("evt.res = SUCCESS", true),
+    // Ancestors.
+    ("proc.pname = sh and proc.aname[2] = nginx", true),
+    ("proc.aname = nginx", true),
+    ("proc.aname = run", false),
+    ("proc.aname in (x, nginx)", true),
+    ("proc.aname[7] = nginx", false),
+    (
+        "proc.args = '--all now' and proc.pcmdline startswith 'sh -c'",
+        true,
+    ),
+    (
+        "proc.env[TOKEN] = s3cret and proc.env icontains 'path='",
+        true,
+    ),
+    // Containers.
+    ("container.id != host and container.privileged = true", true),
+    (
+        "container.label.team = blue and container.label[team] = blue",
+        true,
+    ),
+    ("container.mount.dest[/root*] = /mnt", true),
+    ("container.mount.dest[/var*] in ('<NA>', 'N/A')", true),
+    // Transformers.
+    (
+        "toupper(proc.name) = RUN and tolower(fd.filename) = x.conf",
+        true,
+    ),
+    ("basename(proc.exepath) = run and len(proc.name) = 3", true),
+    ("join('/', (proc.pname, proc.name)) = sh/run", true),
+    ("concat(proc.name, proc.sname) exists", false),
+    ("b64(fd.name) exists", false),
+    ("basename(proc.exepath) = val(proc.name)", true),
+    ("proc.pname = val(proc.name)", false),
+    ("fd.name startswith val(fd.directory)", true),
+    // Several values on the right.
+    (
+        "proc.name = anyof (x, run) and proc.name != allof (x, y)",
+        true,
+    ),
+    ("fd.name contains oneof (App, Conf)", false),
+    ("fd.name contains allof (App, Conf)", true),
+    ("evt.type = oneof (open, openat)", true),
+    ("evt.type startswith open and not evt.type = open", true),
+];
+
 #[test]
 fn comparisons() {
-    let expected = [
-        // Equality, sets, and what is missing.
-        ("proc.name = run", true),
-        ("proc.name != run", false),
-        ("proc.name in (a, run)", true),
-        ("proc.name in ()", false),
-        ("proc.sname = x", false),
-        ("proc.sname != x", false),
-        ("not proc.sname = x", true),
-        ("not proc.sname exists", true),
-        ("proc.sname in ('', x)", false),
-        ("len(proc.sname) >= 0", false),
-        // Text.
-        ("fd.name startswith /etc/", true),
-        ("fd.name endswith .conf", true),
-        ("fd.name contains Conf", true),
-        ("fd.name contains conf.d", false),
-        ("fd.name icontains conf.D", true),
-        ("fd.name glob /etc/*/x.????", true),
-        ("fd.name iglob /ETC/*", true),
-        ("fd.name regex '/etc/.*'", true),
-        ("fd.name regex 'etc'", false),
-        ("fd.name pmatch (/usr, /etc/App)", true),
-        ("fd.name pmatch (/etc/Ap)", false),
-        (
-            "fd.directory = /etc/App/Conf.d and fd.filename = x.conf",
-            true,
-        ),
-        (
-            "evt.buffer bcontains fe00 and evt.buffer bstartswith CAFE",
-            true,
-        ),
-        // Many texts of one field are searched together.
-        (
-            "fd.name contains q1 or fd.name contains q2 or fd.name contains q3 or fd.name contains App",
-            true,
-        ),
-        (
-            "fd.name contains q1 or fd.name contains q2 or fd.name contains q3 or fd.name contains q4",
-            false,
-        ),
-        // Numbers.
-        ("evt.num = 9 and evt.num > 0x8 and evt.num <= 9", true),
-        ("evt.rawres in (3, 5)", true),
-        ("proc.duration = 5000000000", true),
-        ("evt.arg.uid = 0 and evt.arg.uid < 1", true),
-        ("evt.rawarg.flags = 578", true),
-        // What flags and numbers are called.
-        ("evt.arg.flags contains O_TRUNC", true),
-        ("evt.is_open_write = true and evt.is_open_read = true", true),
-        ("thread.cap_effective contains CAP_SYS_ADMIN", true),
-        ("evt.res = SUCCESS", true),
-        // Ancestors.
-        ("proc.pname = sh and proc.aname[2] = nginx", true),
-        ("proc.aname = nginx", true),
-        ("proc.aname = run", false),
-        ("proc.aname in (x, nginx)", true),
-        ("proc.aname[7] = nginx", false),
-        (
-            "proc.args = '--all now' and proc.pcmdline startswith 'sh -c'",
-            true,
-        ),
-        (
-            "proc.env[TOKEN] = s3cret and proc.env icontains 'path='",
-            true,
-        ),
-        // Containers.
-        ("container.id != host and container.privileged = true", true),
-        (
-            "container.label.team = blue and container.label[team] = blue",
-            true,
-        ),
-        ("container.mount.dest[/root*] = /mnt", true),
-        ("container.mount.dest[/var*] in ('<NA>', 'N/A')", true),
-        // Transformers.
-        (
-            "toupper(proc.name) = RUN and tolower(fd.filename) = x.conf",
-            true,
-        ),
-        ("basename(proc.exepath) = run and len(proc.name) = 3", true),
-        ("join('/', (proc.pname, proc.name)) = sh/run", true),
-        ("concat(proc.name, proc.sname) exists", false),
-        ("b64(fd.name) exists", false),
-        ("basename(proc.exepath) = val(proc.name)", true),
-        ("proc.pname = val(proc.name)", false),
-        ("fd.name startswith val(fd.directory)", true),
-        // Several values on the right.
-        (
-            "proc.name = anyof (x, run) and proc.name != allof (x, y)",
-            true,
-        ),
-        ("fd.name contains oneof (App, Conf)", false),
-        ("fd.name contains allof (App, Conf)", true),
-        ("evt.type = oneof (open, openat)", true),
-        ("evt.type startswith open and not evt.type = open", true),
-    ];
     with_event(|event| {
-        for (condition, expected) in expected {
-            assert_eq!(holds(condition, event), Ok(expected), "{condition}");
+        for (condition, expected) in COMPARISONS {
+            assert_eq!(holds(condition, event), Ok(*expected), "{condition}");
         }
     });
 }

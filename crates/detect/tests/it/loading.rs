@@ -146,114 +146,117 @@ fn exceptions_in_every_shape() {
     assert_eq!(shells(more, &asked), [false, false, true]);
 }
 
+/// A file, and the line, column, severity and words of what is told of it.
+const WRONG: &[(&str, usize, usize, &str, &str)] = &[
+    ("- rule: [\n- x: }\n", 2, 1, "error", ""),
+    ("a: b\n", 1, 1, "error", "file is a mapping"),
+    ("- 7\n", 1, 3, "error", "item is a text"),
+    (
+        "- rule: r\n  desc: d\n  output: o\n  priority: INFO\n",
+        1,
+        3,
+        "error",
+        "'condition' is missing",
+    ),
+    (
+        "- rule: r\n  desc: d\n  output: o\n  priority: LOUD\n  condition: evt.type=open\n",
+        4,
+        13,
+        "error",
+        "'LOUD' is no priority",
+    ),
+    (
+        "- rule: r\n  desc: d\n  output: o\n  priority: INFO\n  condition: >\n    evt.type=open and\n    (proc.name contans x)\n",
+        7,
+        16,
+        "error",
+        "no operator",
+    ),
+    (
+        "- rule: r\n  desc: d\n  output: at %proc.nmae\n  priority: INFO\n  condition: evt.type=open\n",
+        3,
+        14,
+        "error",
+        "did you mean 'proc.name'?",
+    ),
+    (
+        "- macro: a b\n  condition: evt.type=open\n",
+        1,
+        3,
+        "error",
+        "cannot be used",
+    ),
+    (
+        "- macro: m\n  condition: m or evt.type=open\n",
+        1,
+        3,
+        "error",
+        "uses itself",
+    ),
+    (
+        "- list: l\n  items: {a: b}\n",
+        2,
+        10,
+        "error",
+        "'items' is a mapping",
+    ),
+    (
+        "- rule: r\n  append: true\n  condition: and proc.pid=1\n",
+        1,
+        3,
+        "error",
+        "not there",
+    ),
+    (
+        "- required_engine_version: 99.0.0\n",
+        1,
+        28,
+        "error",
+        "require engine version",
+    ),
+    (
+        "- required_plugin_versions:\n    - name: nosuch\n      version: 1.0.0\n",
+        2,
+        7,
+        "error",
+        "nosuch 1.0.0",
+    ),
+    ("- rul: r\n", 1, 3, "warning", "unknown item"),
+    (
+        "- rule: r\n  desc: d\n  outptu: x\n  output: o\n  priority: INFO\n  condition: evt.type=open\n",
+        3,
+        3,
+        "warning",
+        "did you mean 'output'?",
+    ),
+    (
+        "- rule: r\n  desc: d\n  output: o\n  priority: INFO\n  condition: evt.type=opne\n",
+        5,
+        14,
+        "warning",
+        "did you mean 'open'?",
+    ),
+    (
+        "- rule: r\n  desc: d\n  output: o\n  priority: INFO\n  condition: proc.name=a\n",
+        1,
+        3,
+        "warning",
+        "every type of event",
+    ),
+    (
+        "- rule: r\n  desc: d\n  output: o\n  priority: INFO\n  source: k8s_audit\n  condition: ka.x=a\n",
+        1,
+        3,
+        "warning",
+        "source 'k8s_audit'",
+    ),
+];
+
 #[test]
 fn what_is_wrong_is_told_with_its_place() {
-    for (text, line, column, severity, part) in [
-        ("- rule: [\n- x: }\n", 2, 1, "error", ""),
-        ("a: b\n", 1, 1, "error", "file is a mapping"),
-        ("- 7\n", 1, 3, "error", "item is a text"),
-        (
-            "- rule: r\n  desc: d\n  output: o\n  priority: INFO\n",
-            1,
-            3,
-            "error",
-            "'condition' is missing",
-        ),
-        (
-            "- rule: r\n  desc: d\n  output: o\n  priority: LOUD\n  condition: evt.type=open\n",
-            4,
-            13,
-            "error",
-            "'LOUD' is no priority",
-        ),
-        (
-            "- rule: r\n  desc: d\n  output: o\n  priority: INFO\n  condition: >\n    evt.type=open and\n    (proc.name contans x)\n",
-            7,
-            16,
-            "error",
-            "no operator",
-        ),
-        (
-            "- rule: r\n  desc: d\n  output: at %proc.nmae\n  priority: INFO\n  condition: evt.type=open\n",
-            3,
-            14,
-            "error",
-            "did you mean 'proc.name'?",
-        ),
-        (
-            "- macro: a b\n  condition: evt.type=open\n",
-            1,
-            3,
-            "error",
-            "cannot be used",
-        ),
-        (
-            "- macro: m\n  condition: m or evt.type=open\n",
-            1,
-            3,
-            "error",
-            "uses itself",
-        ),
-        (
-            "- list: l\n  items: {a: b}\n",
-            2,
-            10,
-            "error",
-            "'items' is a mapping",
-        ),
-        (
-            "- rule: r\n  append: true\n  condition: and proc.pid=1\n",
-            1,
-            3,
-            "error",
-            "not there",
-        ),
-        (
-            "- required_engine_version: 99.0.0\n",
-            1,
-            28,
-            "error",
-            "require engine version",
-        ),
-        (
-            "- required_plugin_versions:\n    - name: nosuch\n      version: 1.0.0\n",
-            2,
-            7,
-            "error",
-            "nosuch 1.0.0",
-        ),
-        ("- rul: r\n", 1, 3, "warning", "unknown item"),
-        (
-            "- rule: r\n  desc: d\n  outptu: x\n  output: o\n  priority: INFO\n  condition: evt.type=open\n",
-            3,
-            3,
-            "warning",
-            "did you mean 'output'?",
-        ),
-        (
-            "- rule: r\n  desc: d\n  output: o\n  priority: INFO\n  condition: evt.type=opne\n",
-            5,
-            14,
-            "warning",
-            "did you mean 'open'?",
-        ),
-        (
-            "- rule: r\n  desc: d\n  output: o\n  priority: INFO\n  condition: proc.name=a\n",
-            1,
-            3,
-            "warning",
-            "every type of event",
-        ),
-        (
-            "- rule: r\n  desc: d\n  output: o\n  priority: INFO\n  source: k8s_audit\n  condition: ka.x=a\n",
-            1,
-            3,
-            "warning",
-            "source 'k8s_audit'",
-        ),
-    ] {
+    for (text, line, column, severity, part) in WRONG {
         let (_, diagnostics) = load(text);
-        let wanted = if severity == "error" {
+        let wanted = if *severity == "error" {
             Severity::Error
         } else {
             Severity::Warning
@@ -261,7 +264,7 @@ fn what_is_wrong_is_told_with_its_place() {
         let found = diagnostics.iter().any(|d| {
             d.severity == wanted
                 && d.message.contains(part)
-                && (d.place.line, d.place.column) == (line, column)
+                && (d.place.line, d.place.column) == (*line, *column)
         });
         let shown: Vec<_> = diagnostics.iter().map(ToString::to_string).collect();
         assert!(found, "{text}: {part} at {line}:{column}: {shown:#?}");

@@ -18,9 +18,6 @@ pub(super) struct SourceArgs {
     /// again, later ones change earlier ones
     #[arg(long = "rules", short = 'r', value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Load the rules that come with Rampart first
-    #[arg(long)]
-    builtin: bool,
     /// Rules less severe than this are off
     #[arg(long, value_name = "PRIORITY", default_value = "debug")]
     priority: String,
@@ -48,7 +45,7 @@ impl SourceArgs {
         };
         let builtin = Path::new(BUILTIN).to_owned();
         let mut files = self.files.clone();
-        if self.builtin || files.is_empty() {
+        if files.is_empty() {
             files.insert(0, builtin);
         }
         let options = Options {

@@ -134,6 +134,9 @@ impl Run<'_> {
                 return Ok(());
             }
         };
+        for unknown in event.unknown() {
+            self.complain(place, &unknown.to_string());
+        }
         let Self {
             loaded,
             state,
