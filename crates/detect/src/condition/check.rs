@@ -2,7 +2,7 @@
 
 use super::{ast::Literal, glob, operator::Operator, parser::hex_byte, path_trie::PathTrie};
 use crate::field::{Arity, Kind, Value};
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use ipnet::IpNet;
 use memchr::memmem::Finder;
 use regex::Regex;
@@ -10,7 +10,11 @@ use rustc_hash::FxHashMap;
 use std::net::IpAddr;
 
 /// The largest compiled regular expression, in bytes.
-const MAX_REGEX: usize = 1 << 20;
+const MAX_REGEX: usize = 512 << 10;
+/// The longest text that is searched without regard to case, or as a pattern.
+const MAX_PATTERN: usize = 16 << 10;
+/// Longer texts than this together are searched by a smaller, slower automaton.
+const MAX_DFA_TEXT: usize = 2 << 10;
 
 /// Every text the rules compare with for equality, numbered: a field is looked up once an event,
 /// and then membership in any set is one bit.
@@ -38,24 +42,38 @@ impl Symbols {
     }
 }
 
+/// Memory grows with the members, not with the number of the largest.
 #[derive(Debug)]
-pub(crate) struct SymbolSet(Box<[u64]>);
+pub(crate) enum SymbolSet {
+    Bits(Box<[u64]>),
+    /// Sorted.
+    Few(Box<[u32]>),
+}
 
 impl SymbolSet {
     fn new(members: &[u32]) -> Self {
         let words = members.iter().max().map_or(0, |max| *max as usize / 64 + 1);
+        if members.len() * 2 < words {
+            let mut few = members.to_vec();
+            few.sort_unstable();
+            return Self::Few(few.into());
+        }
         let mut bits = vec![0u64; words];
         for member in members {
             bits[*member as usize / 64] |= 1 << (member % 64);
         }
-        Self(bits.into())
+        Self::Bits(bits.into())
     }
 
     #[inline]
     pub(crate) fn has(&self, symbol: u32) -> bool {
-        self.0
-            .get(symbol as usize / 64)
-            .is_some_and(|word| word >> (symbol % 64) & 1 == 1)
+        match self {
+            Self::Bits(bits) => bits
+                .get(symbol as usize / 64)
+                .is_some_and(|word| word >> (symbol % 64) & 1 == 1),
+            Self::Few(few) if few.len() <= 8 => few.contains(&symbol),
+            Self::Few(few) => few.binary_search(&symbol).is_ok(),
+        }
     }
 }
 
@@ -277,6 +295,16 @@ fn text(
     symbols: &mut Symbols,
 ) -> Result<Check, CheckError> {
     let first = || literals.first().map_or(&[][..], |literal| &literal.bytes);
+    let pattern = matches!(
+        operator,
+        Operator::IContains | Operator::Glob | Operator::IGlob | Operator::Regex
+    );
+    if pattern && first().len() > MAX_PATTERN {
+        return error(
+            "text is too long to search for".to_owned(),
+            "at most 16 KiB",
+        );
+    }
     let check = match operator {
         Operator::Exists => return Ok(Check::Exists),
         Operator::Equal | Operator::In | Operator::Intersects => {
@@ -308,7 +336,9 @@ fn finder(needle: &[u8]) -> Box<Finder<'static>> {
 }
 
 pub(crate) fn automaton(needles: &[&[u8]], fold: bool) -> Result<AhoCorasick, CheckError> {
+    let bytes: usize = needles.iter().map(|needle| needle.len()).sum();
     AhoCorasick::builder()
+        .kind((bytes > MAX_DFA_TEXT).then_some(AhoCorasickKind::ContiguousNFA))
         .ascii_case_insensitive(fold)
         .build(needles)
         .or_else(|_| {
@@ -342,7 +372,7 @@ fn regex(text: &[u8]) -> Result<Regex, CheckError> {
             let line = reason.lines().last().unwrap_or_default().to_owned();
             error(
                 format!("regular expression cannot be compiled: {line}"),
-                "RE2's syntax, and at most 1 MiB when compiled",
+                "RE2's syntax, and at most 512 KiB when compiled",
             )
         })
 }

@@ -1,7 +1,7 @@
 //! From written conditions to the graph: macros become shared nodes, lists their members.
 //!
-//! Limits: 100,000 members of a list with all lists in it, macros nested 100 deep, a graph 1,000
-//! deep. A macro that uses itself is an error.
+//! Limits: 100,000 members of a list with all lists in it, macros nested 100 deep, a graph 400
+//! deep, 500 regular expressions. A macro that uses itself is an error.
 
 use super::{
     ast::{Expr, ExprKind, Literal, Operand, Values},
@@ -24,6 +24,7 @@ use std::rc::Rc;
 
 const MAX_LIST: usize = 100_000;
 const MAX_MACRO_DEPTH: usize = 100;
+const MAX_REGEXES: usize = 500;
 /// So many texts searched in one field are searched at once.
 const MANY_TEXTS: usize = 4;
 
@@ -48,6 +49,9 @@ pub(crate) struct Compiler<'a> {
     collection: &'a mut Collection,
     macros: FxHashMap<String, MacroState>,
     lists: FxHashMap<String, Rc<[Literal]>>,
+    /// Expressions that are open, through all macros.
+    depth: u32,
+    regexes: usize,
 }
 
 /// The text being compiled, for places in messages.
@@ -66,6 +70,8 @@ impl<'a> Compiler<'a> {
             collection,
             macros: FxHashMap::default(),
             lists: FxHashMap::default(),
+            depth: 0,
+            regexes: 0,
         }
     }
 
@@ -165,6 +171,18 @@ impl<'a> Compiler<'a> {
     }
 
     fn expr(&mut self, expr: &Expr, context: &Context<'_>) -> Compiled<NodeId> {
+        if self.depth >= MAX_GRAPH_DEPTH {
+            let message = "condition with its macros is nested too deeply";
+            let expected = "at most 400 levels";
+            return Err(self.refuse(context, expr.at, Code::Limit, message, expected));
+        }
+        self.depth += 1;
+        let node = self.deeper(expr, context);
+        self.depth -= 1;
+        node
+    }
+
+    fn deeper(&mut self, expr: &Expr, context: &Context<'_>) -> Compiled<NodeId> {
         match &expr.kind {
             ExprKind::And(all) => {
                 let all = self.exprs(all.iter(), context)?;
@@ -368,6 +386,15 @@ impl<'a> Compiler<'a> {
         modifier: Option<Modifier>,
         literals: &[Literal],
     ) -> Result<TestKind, super::check::CheckError> {
+        if operator == Operator::Regex {
+            self.regexes += literals.len();
+            if self.regexes > MAX_REGEXES {
+                return Err(super::check::CheckError {
+                    message: "too many regular expressions".to_owned(),
+                    expected: "at most 500 in all rules".to_owned(),
+                });
+            }
+        }
         let info = &self.program.sources[source as usize];
         let (kind, arity) = (info.source.kind(), info.arity);
         let what = describe(&info.source);

@@ -15,7 +15,7 @@ use rustc_hash::FxHashMap;
 pub(crate) type NodeId = u32;
 
 /// The deepest graph: evaluation recurses as deep.
-pub(crate) const MAX_GRAPH_DEPTH: u32 = 1000;
+pub(crate) const MAX_GRAPH_DEPTH: u32 = 400;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum NodeKind {

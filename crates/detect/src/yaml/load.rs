@@ -2,6 +2,8 @@
 //!
 //! A later macro, list or rule of a name takes the place of the earlier one; with `append` or
 //! `override` it changes it. What is wrong is left out and told.
+//!
+//! Limits: 20,000 rules.
 
 use super::{
     exception,
@@ -33,6 +35,8 @@ pub(crate) struct Collection {
     pub(crate) macro_ids: FxHashMap<String, usize>,
     pub(crate) list_ids: FxHashMap<String, usize>,
 }
+
+const MAX_RULES: usize = 20_000;
 
 const RULE_KEYS: &[&str] = &[
     "rule",
@@ -314,6 +318,11 @@ impl Collection {
                 if let Some(rule) = self.new_rule(keys, name.clone()) {
                     match before {
                         Some(id) => self.rules[id] = rule,
+                        None if self.rules.len() >= MAX_RULES => {
+                            let message = "more than 20000 rules";
+                            self.report
+                                .error(Code::Limit, keys.at, &keys.item, message, "fewer");
+                        }
                         None => {
                             self.rule_ids.insert(name, self.rules.len());
                             self.rules.push(rule);

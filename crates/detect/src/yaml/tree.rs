@@ -1,7 +1,7 @@
 //! YAML as a tree that knows where everything stands.
 //!
-//! Limits: files of 16 MiB, nesting of 64, a million nodes; an alias counts as all it stands for,
-//! so nested aliases reach the limit and not the memory.
+//! Limits: files of 16 MiB, nesting of 64, half a million nodes; an anchor and each alias count
+//! as all they stand for, so nested ones reach the limit and not the memory.
 
 use crate::diagnostic::Place;
 use granit_parser::{Event, Options, Parser, ScalarStyle, Span};
@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 pub const MAX_FILE_BYTES: usize = 16 << 20;
 const MAX_DEPTH: usize = 64;
-const MAX_NODES: usize = 1_000_000;
+const MAX_NODES: usize = 500_000;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
@@ -187,9 +187,11 @@ impl Builder {
     }
 
     fn place(&mut self, node: Node, anchor: usize) -> Result<(), TreeError> {
-        self.nodes += node.nodes;
+        // What is anchored is kept twice.
+        let copies = if anchor == 0 { 1 } else { 2 };
+        self.nodes += node.nodes * copies;
         if self.nodes > MAX_NODES {
-            return Err(error(node.spot, "more than a million nodes", true));
+            return Err(error(node.spot, "more than 500000 nodes", true));
         }
         if self.open.len() + node.depth > MAX_DEPTH {
             return Err(error(node.spot, "nested deeper than 64 levels", true));

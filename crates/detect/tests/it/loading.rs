@@ -302,7 +302,27 @@ fn bombs_are_refused() {
         "- rule: r\n  desc: d\n  condition: evt.type=open and proc.name in (l8)\n  output: o\n  priority: INFO\n",
     );
     let deep = format!("{}{}", "[".repeat(5000), "]".repeat(5000));
-    for text in [aliases, lists, deep] {
+    // Anchors inside anchors: each keeps all below it.
+    let leaves = vec!["x"; 20_000].join(",");
+    let mut anchors = format!("[{leaves}]");
+    for n in 0..50 {
+        anchors = format!("&b{n} [{anchors}]");
+    }
+    let anchors = format!("- {anchors}\n");
+    // Macros as deep as they may be, each in the next.
+    let mut tower = "- macro: m0\n  condition: (proc.name=a)\n".to_owned();
+    for n in 1..90 {
+        let inner = format!("m{}", n - 1);
+        let nested = (0..90).fold(inner, |inner, level| match level % 2 {
+            0 => format!("(proc.pid={level} or {inner})"),
+            _ => format!("(proc.tty={level} and {inner})"),
+        });
+        tower.push_str(&format!("- macro: m{n}\n  condition: {nested}\n"));
+    }
+    let last = "- rule: r\n  desc: d\n  condition: m89\n  output: o\n  priority: INFO\n";
+    let first_last = format!("{last}{tower}");
+    tower.push_str(last);
+    for text in [aliases, lists, deep, anchors, tower, first_last] {
         let (rules, diagnostics) = load(&text);
         assert!(rules.rules().is_empty());
         assert!(diagnostics.iter().any(|d| d.is_error()));
