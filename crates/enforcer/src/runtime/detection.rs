@@ -1,6 +1,7 @@
 //! Detection rules on live events: what was run, who connects and listens.
 //!
-//! Limits: execs and connections are evaluated; rules about other calls load and stay silent here.
+//! Limits: execs, connections and changed identities are evaluated; rules about other calls load
+//! and stay silent here.
 //! One record a rule, program and end of a connection within [`Seen`]'s time; a message of 4 KiB.
 
 use super::{Runtime, State, member::Member, seen::Seen, table::Process};
@@ -12,7 +13,7 @@ use rampart_model::{
     LogBody, LogLevel, Timestamp, Verdict,
     event::{Incident, Subject},
 };
-use rampart_probe::{Exec, Socket, SocketOp};
+use rampart_probe::{Cred, CredCause, Exec, Socket, SocketOp};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Bytes of a process's name that the kernel keeps, and rules know it by.
@@ -93,6 +94,45 @@ impl Runtime {
             ..Event::default()
         };
         let act = self.act(exec.at, process, member, "exec", String::new(), state);
+        self.evaluate(detection, &act, event, &lineage);
+    }
+
+    pub(super) fn detect_cred(&self, cred: &Cred) {
+        let kind = EventType::named("setuid");
+        let changed = cred.cause == CredCause::Changed && cred.old_uid != cred.task.uid;
+        let wanted = |detection: &&Detection| changed && detection.rules.wants(kind);
+        let Some(detection) = self.detection.get().filter(wanted) else {
+            return;
+        };
+        let member = self.member(cred.task.label);
+        let state = self.lock();
+        let Some(process) = state.table.live(cred.task.pid).cloned() else {
+            return;
+        };
+        let mut lineage = lineage(&process, &state);
+        if let Some(own) = lineage.first_mut() {
+            own.name = short(&cred.task.comm, &process.image.name);
+            own.cap_effective = Some(cred.task.caps);
+        }
+        let args = [Arg {
+            name: "uid",
+            value: field::ArgValue::Int(i64::from(cred.task.uid)),
+        }];
+        let event = Event {
+            kind,
+            result: Some(0),
+            args: &args,
+            ..Event::default()
+        };
+        let about = cred.task.uid.to_string();
+        let act = self.act(
+            cred.at,
+            &process,
+            member.as_deref(),
+            "setuid",
+            about,
+            &state,
+        );
         self.evaluate(detection, &act, event, &lineage);
     }
 

@@ -176,7 +176,10 @@ impl Runtime {
                 state.pending.forget(exit.task.pid);
                 state.table.exit(exit.task.pid, exit.task.start_ns);
             }
-            Event::Cred(cred) => self.credentials(cred),
+            Event::Cred(cred) => {
+                self.detect_cred(cred);
+                self.credentials(cred);
+            }
             Event::File(act) => self.file_changed(act),
             Event::Killed(killed) => self.killed(killed),
             Event::Socket(socket) => self.detect_socket(socket),

@@ -3,7 +3,7 @@
 use crate::fake::*;
 use rampart_detect::{Options, RuleFile, Rules};
 use rampart_model::{LogLevel, LogRecord, Mode, event::Incident};
-use rampart_probe::{Event, Socket, SocketOp};
+use rampart_probe::{Cred, CredCause, Event, Socket, SocketOp};
 use std::sync::Arc;
 
 const RULES: &str = "
@@ -22,6 +22,11 @@ const RULES: &str = "
   condition: evt.type=connect and fd.sport=4444 and fd.sip=203.0.113.9 and proc.name=sh
   output: connection %fd.name
   priority: WARNING
+- rule: Became root
+  desc: d
+  condition: evt.type=setuid and evt.arg.uid=0 and proc.name=app
+  output: \"%proc.name is now %evt.arg.uid, was started by %proc.pname\"
+  priority: ERROR
 ";
 
 async fn bed() -> Bed {
@@ -117,4 +122,32 @@ async fn a_connection_is_told_with_its_ends_and_others_are_not() {
         .filter(|(_, incident)| incident.rule_id == "Backdoor port")
         .count();
     assert_eq!(count, 1);
+}
+
+#[tokio::test]
+async fn a_changed_identity_is_told() {
+    let bed = bed().await;
+    let label = bed.start("web", 9_000_100, "/usr/sbin/nginx").await;
+    bed.exec(label, 9_000_200, 9_000_100, "/bin/app");
+    let mut task = exec(label, 9_000_200, 9_000_100, "/bin/app", &["app"]).task;
+    task.comm = "app".to_owned();
+    (task.uid, task.euid) = (0, 0);
+    bed.emit(Event::Cred(Cred {
+        at: rampart_model::Timestamp::from_ms(1_700_000_000_000),
+        task,
+        old_uid: 33,
+        old_euid: 33,
+        old_caps: 0,
+        cause: CredCause::Changed,
+    }));
+    let (record, incident) = told(&bed, "Became root").await;
+    assert_eq!(record.level, LogLevel::Error);
+    assert!(
+        record
+            .message
+            .contains("app is now 0, was started by nginx"),
+        "{}",
+        record.message
+    );
+    assert_eq!(incident.operation, "setuid");
 }
