@@ -2,7 +2,7 @@
 
 use crate::link::SpoolLimits;
 use rampart_model::Node;
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -13,6 +13,8 @@ pub struct Config {
     pub spool: SpoolLimits,
     pub discovery: rampart_cluster::Config,
     pub probe: rampart_probe::Config,
+    /// Detection rules that live events are evaluated with.
+    pub rules: Option<Arc<rampart_detect::Rules>>,
     /// How often traffic is collected.
     pub flow_interval: Duration,
     pub stats_interval: Duration,
@@ -34,6 +36,7 @@ impl Config {
             spool: SpoolLimits::default(),
             discovery,
             probe,
+            rules: None,
             flow_interval: Duration::from_secs(1),
             stats_interval: Duration::from_secs(5),
         }

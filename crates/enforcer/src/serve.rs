@@ -174,6 +174,9 @@ impl Enforcer {
             TableLimits::default(),
             host_mount_namespaces(),
         ));
+        if let Some(rules) = &config.rules {
+            runtime.set_rules(rules.clone());
+        }
         let registry = Arc::new(Registry::new(
             runtime.clone(),
             world.inventory.clone(),
@@ -525,7 +528,10 @@ fn join(thread: JoinHandle<()>) {
 fn work_events(parts: &Parts, queue: &Receiver<Event>) {
     while let Ok(event) = queue.recv() {
         match &event {
-            Event::Socket(socket) => parts.network.socket(socket),
+            Event::Socket(socket) => {
+                parts.network.socket(socket);
+                parts.runtime.handle(&event);
+            }
             Event::Verdict(verdict) => parts.network.verdict(verdict),
             event => parts.runtime.handle(event),
         }

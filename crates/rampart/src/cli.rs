@@ -51,6 +51,8 @@ enum Command {
     Group(commands::group::GroupArgs),
     /// Network rules
     Rule(commands::rule::RuleArgs),
+    /// Detection rules in Falco's language: check, list, explain, test
+    Rules(Box<commands::rules::RulesArgs>),
     /// Conversations between groups
     Conversation(commands::conversation::ConversationArgs),
     /// Events: security, activity, audit
@@ -101,6 +103,7 @@ impl Cli {
             Command::Workload(args) => commands::workload::run(args),
             Command::Group(args) => commands::group::run(args),
             Command::Rule(args) => commands::rule::run(args),
+            Command::Rules(args) => commands::rules::run(*args),
             Command::Conversation(args) => commands::conversation::run(args),
             Command::Event(args) => commands::event::run(args),
             Command::Node(args) => commands::node::run(args),

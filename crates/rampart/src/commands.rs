@@ -12,6 +12,7 @@ pub(crate) mod node;
 pub(crate) mod print;
 pub(crate) mod registry;
 pub(crate) mod rule;
+pub(crate) mod rules;
 pub(crate) mod scan;
 pub(crate) mod scanner;
 pub(crate) mod status;

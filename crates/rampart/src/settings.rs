@@ -35,6 +35,17 @@ pub(crate) struct UpArgs {
     #[arg(long, env = "RAMPART_NO_CONSOLE")]
     pub(crate) no_console: bool,
 
+    /// Evaluate execs and connections with detection rules in Falco's language: a file, a folder
+    /// of *.yaml, or `builtin` for the rules that come with Rampart; given again, later ones
+    /// change earlier ones
+    #[arg(
+        long,
+        env = "RAMPART_RULES",
+        value_name = "FILE",
+        value_delimiter = ','
+    )]
+    pub(crate) rules: Vec<PathBuf>,
+
     /// Do not watch or enforce on this machine: controller and console only
     #[arg(long, env = "RAMPART_NO_ENFORCER")]
     pub(crate) no_enforcer: bool,

@@ -40,6 +40,7 @@ impl Runtime {
         let chain = state.pending.take(exec.task.pid, &exec.path);
         let process = state.enter(exec, member.as_deref());
         state.table.insert(process.clone());
+        self.detect_exec(exec, &process, member.as_deref(), &state);
         let Some(member) = member else {
             drop(state);
             self.host_exec(exec, &process);

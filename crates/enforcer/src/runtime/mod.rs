@@ -5,6 +5,7 @@
 
 mod aggregate;
 mod caller;
+mod detection;
 mod escalation;
 mod exec;
 mod file;
@@ -35,6 +36,7 @@ use crate::{
     outbox::{Outbox, now},
 };
 use arc_swap::ArcSwap;
+use detection::Detection;
 use escalation::Roots;
 use incident::{Finding, Incidents};
 use opened::Opened;
@@ -53,6 +55,7 @@ pub(crate) struct Runtime {
     host_users: Users,
     host_learned: AtomicU32,
     kernel: OnceLock<Arc<dyn Kernel>>,
+    detection: OnceLock<Detection>,
     state: Mutex<State>,
     out: Outbox,
     /// Mount namespaces of the host: a process in a container's cgroup that is still in one of
@@ -79,6 +82,7 @@ impl Runtime {
             host_users: Users::of(std::process::id()),
             host_learned: AtomicU32::new(0),
             kernel: OnceLock::new(),
+            detection: OnceLock::new(),
             state: Mutex::new(State {
                 table: Table::new(limits),
                 incidents: Incidents::default(),
@@ -172,11 +176,14 @@ impl Runtime {
                 state.pending.forget(exit.task.pid);
                 state.table.exit(exit.task.pid, exit.task.start_ns);
             }
-            Event::Cred(cred) => self.credentials(cred),
+            Event::Cred(cred) => {
+                self.detect_cred(cred);
+                self.credentials(cred);
+            }
             Event::File(act) => self.file_changed(act),
             Event::Killed(killed) => self.killed(killed),
-            Event::Socket(_)
-            | Event::Verdict(_)
+            Event::Socket(socket) => self.detect_socket(socket),
+            Event::Verdict(_)
             | Event::FirstExec(_)
             | Event::CgroupCreated { .. }
             | Event::CgroupRemoved { .. }

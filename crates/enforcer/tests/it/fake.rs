@@ -255,6 +255,15 @@ impl Bed {
     }
 
     pub(crate) async fn in_dir(dir: Arc<TempDir>, uplink: Arc<FakeUplink>) -> Self {
+        let config = config(dir.path());
+        Self::configured(dir, uplink, config).await
+    }
+
+    pub(crate) async fn configured(
+        dir: Arc<TempDir>,
+        uplink: Arc<FakeUplink>,
+        config: Config,
+    ) -> Self {
         let kernel = Arc::new(FakeKernel::default());
         let inventory = Arc::new(FakeInventory::default());
         let (changes, receiver) = mpsc::channel(64);
@@ -278,7 +287,7 @@ impl Bed {
                 })
             }),
         };
-        let enforcer = Enforcer::open_in(config(dir.path()), uplink.clone(), world).unwrap();
+        let enforcer = Enforcer::open_in(config, uplink.clone(), world).unwrap();
         let handle = enforcer.handle();
         let shutdown = CancellationToken::new();
         let stop = shutdown.clone();

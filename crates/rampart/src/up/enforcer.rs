@@ -5,6 +5,7 @@ use crate::settings::{FailMode, UpArgs};
 use anyhow::{Context, Result, bail};
 use rampart_cluster::{RuntimeKind, Socket, node_facts};
 use rampart_controller::App;
+use rampart_detect::Rules;
 use rampart_enforcer::Enforcer;
 use rampart_model::{NodeId, Tier, Timestamp};
 use std::{path::Path, path::PathBuf, sync::Arc, time::SystemTime};
@@ -57,6 +58,7 @@ fn configure(args: &UpArgs, data: &Path) -> Result<rampart_enforcer::Config> {
         .checked_mul(1 << 20)
         .filter(|bytes| bytes.is_power_of_two())
         .context("--ring-mib must be a power of two, at most 2048")?;
+    config.rules = rules(&args.rules)?;
     if !args.runtime_sockets.is_empty() {
         config.discovery.sockets = Some(
             args.runtime_sockets
@@ -107,6 +109,31 @@ fn describe(tier: Tier, reasons: &[String]) -> String {
         text.push_str(reason);
     }
     text
+}
+
+/// Rules with an error do not keep the enforcer from starting: the others are evaluated.
+fn rules(files: &[PathBuf]) -> Result<Option<Arc<Rules>>> {
+    if files.is_empty() {
+        return Ok(None);
+    }
+    let loaded = crate::commands::rules::load(files)?;
+    for diagnostic in &loaded.diagnostics {
+        match diagnostic.is_error() {
+            true => tracing::error!("{diagnostic}"),
+            false => tracing::warn!("{diagnostic}"),
+        }
+    }
+    let on = loaded
+        .rules
+        .rules()
+        .iter()
+        .filter(|rule| rule.enabled)
+        .count();
+    if on == 0 {
+        bail!("--rules: no rule could be loaded: 'rampart rules check' says why");
+    }
+    tracing::info!(rules = on, "detection rules are evaluated");
+    Ok(Some(Arc::new(loaded.rules)))
 }
 
 #[cfg(test)]

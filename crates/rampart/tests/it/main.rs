@@ -11,6 +11,7 @@ mod crash;
 mod demo;
 mod harness;
 mod registry;
+mod rules;
 mod scan;
 mod scanner;
 mod start;

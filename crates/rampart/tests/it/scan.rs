@@ -546,6 +546,29 @@ fn nothing_but_an_image_asks_the_network() {
     }
 }
 
+/// `--offline` had no effect.
+#[test]
+fn offline_asks_no_registry() {
+    let place = Place::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let name = format!("{address}/shop/web:1");
+    let sources: &[&[&str]] = &[
+        &["image", "--image-src", "remote", &name],
+        &["image", "--attach-sbom", &name],
+        &["registry", &address],
+    ];
+    for source in sources {
+        let args = [&["scan"], *source, &["--offline"]].concat();
+        let output = place.command(&args).output().unwrap();
+        assert!(!output.status.success(), "{args:?}");
+        assert!(said(&output).contains("--offline"), "{}", said(&output));
+        let nobody = listener.accept().unwrap_err();
+        assert_eq!(nobody.kind(), std::io::ErrorKind::WouldBlock, "{args:?}");
+    }
+}
+
 /// Facts of a layer are kept by digest: the second run reads none of it again.
 #[test]
 fn a_second_scan_pulls_no_layer() {

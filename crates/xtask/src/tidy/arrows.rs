@@ -11,13 +11,17 @@ const PREFIX: &str = "rampart-";
 const ALLOWED: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("policy", &["model"]),
+    ("detect", &["model"]),
     ("vuln", &["model"]),
     ("api", &["model"]),
     ("store", &["model"]),
     ("cluster", &["model"]),
     ("probe", &["model"]),
     ("controller", &["model", "policy", "vuln", "api", "store"]),
-    ("enforcer", &["model", "policy", "cluster", "probe"]),
+    (
+        "enforcer",
+        &["model", "policy", "detect", "cluster", "probe"],
+    ),
     ("scanner", &["model", "vuln", "api"]),
     ("updater", &["model", "vuln"]),
     ("manager", &["model", "api"]),

@@ -330,9 +330,13 @@ pub(crate) struct CommonArgs {
     #[arg(long, env = "RAMPART_DB", value_name = "FILE", global = true)]
     pub(crate) db: Option<PathBuf>,
 
-    /// Ask nothing of the network but the image itself
-    #[arg(long, visible_aliases = ["skip-db-update", "offline-scan"], env = "RAMPART_OFFLINE", global = true)]
+    /// Ask nothing of the network: images come from files and from the stores of this machine
+    #[arg(long, env = "RAMPART_OFFLINE", global = true)]
     pub(crate) offline: bool,
+
+    /// Ask nothing of the network but the image itself. It is always so: here for scripts that say it
+    #[arg(long, visible_alias = "skip-db-update", global = true)]
+    pub(crate) offline_scan: bool,
 
     /// OpenVEX, CycloneDX or CSAF documents that say what does not apply
     #[arg(long, env = "RAMPART_VEX", value_name = "FILE", global = true)]

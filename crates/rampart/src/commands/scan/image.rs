@@ -35,6 +35,9 @@ pub(super) fn source(args: &ImageArgs, run: &mut Run) -> Result<Source> {
     let Some(input) = &args.input else {
         let place = Place::of(name)?;
         let needs_registry = args.attach_sbom.is_some() || !args.sbom_sources.is_empty();
+        if needs_registry && run.common.offline {
+            bail!("SBOMs are attached to images in registries, which are not asked with --offline");
+        }
         if needs_registry && !matches!(place, Place::Usual(_) | Place::Registry(_)) {
             bail!(
                 "'{name}': an SBOM is attached to an image in a registry: name it by its registry"
@@ -150,6 +153,9 @@ fn from_file(path: &Path, choice: &Choice) -> Result<Source> {
 }
 
 fn from_registry(choice: &Choice, run: &mut Run) -> Result<Source> {
+    if run.common.offline {
+        bail!("registries are not asked with --offline: give a file with --input");
+    }
     let platform = choice.platform.as_ref();
     run.registries
         .image(&choice.name, platform, &run.login, &run.options)

@@ -18,6 +18,9 @@ pub(super) fn scan(run: &mut Run, args: &RegistryArgs) -> Result<ExitCode> {
     if !matches!(run.common.format, Format::Table | Format::Json) {
         bail!("a registry's report is a table or JSON: one line, or one report, for each image");
     }
+    if run.common.offline {
+        bail!("a registry is in the network, which is not asked with --offline");
+    }
     let mut tally = Tally::default();
     let names = names(run, args, &mut tally)?;
     let shown = shown(&run.common);
