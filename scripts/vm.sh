@@ -68,6 +68,39 @@ copy_program() {
     done
 }
 
+# The corpus of bypass routes that is kept beside the project, with its helper programs and the
+# interpreter it uses; where it is, or what builds it is not, the test says so and passes.
+add_hostile() {
+    local root=$1 from=${RAMPART_REFERENCE:-../shared/reference}/data/runtime
+    local sources=$from/harness python library
+    if [ ! -e "$from/hostile.tsv" ] || ! command -v gcc >/dev/null; then
+        say "no corpus of bypass routes, or no gcc to build it: its test is skipped"
+        return 0
+    fi
+    mkdir -p "$root/hostile"
+    cp "$from/hostile.tsv" "$root/hostile/"
+    gcc -w -O1 -pthread -o "$root/hostile/h2" "$sources/h2.c"
+    gcc -w -o "$root/hostile/x" "$sources/x.c"
+    gcc -w -static -o "$root/hostile/xs" "$sources/x.c"
+    gcc -w -shared -fPIC -o "$root/hostile/x.so" "$sources/xso.c"
+    gcc -c -o "$root/hostile/sc.o" "$sources/sc.s"
+    objcopy -O binary -j .text "$root/hostile/sc.o" "$root/hostile/sc"
+    rm "$root/hostile/sc.o"
+    python=$(readlink -f "$(command -v python3)")
+    copy_program "$root" "$python" /usr/bin/python3
+    library=$("$python" -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')
+    mkdir -p "$root$library"
+    (cd "$library" && find . \( -name __pycache__ -o -name test -o -name 'config-*' -o -name idlelib \
+        -o -name lib2to3 -o -name site-packages -o -name dist-packages \) -prune -o -type f -print0 |
+        xargs -0 cp --parents -t "$root$library")
+    for library in "$root$library"/lib-dynload/*.so; do
+        { ldd "$library" | grep -oE '/[^ :]+' || true; } | while read -r library; do
+            [ -e "$root$library" ] || install -D "$library" "$root$library"
+        done
+    done
+    rm -f "$root/bin/setfattr"
+}
+
 # The initramfs: what the tests need and an init that runs them and powers off.
 make_initramfs() {
     local root=$1 kernel=$2 out=$3 test=$4 module
@@ -86,6 +119,9 @@ make_initramfs() {
     copy_program "$root" "$(command -v runc)" /usr/sbin/runc
     copy_program "$root" "$(command -v ip)" /usr/sbin/ip
     copy_program "$root" "$(command -v mount)" /usr/bin/mount
+    copy_program "$root" "$(command -v unshare)" /usr/bin/unshare
+    copy_program "$root" "$(readlink -f /bin/bash)" /bin/bash
+    add_hostile "$root"
     copy_program "$root" "$test" /tests/it
     for module in overlay veth llc stp bridge; do
         find "$kernel" -name "$module.ko" -exec cp {} "$root/modules/" \;
@@ -105,7 +141,7 @@ run_kernel() {
     say "booting $(basename "$image")"
     timeout 1200 qemu-system-x86_64 -accel tcg -machine q35 -cpu max -smp 2 -m 3072 \
         -nographic -no-reboot -nodefaults -serial stdio -kernel "$image" -initrd "$cache/$line.cpio.gz" \
-        -append "console=ttyS0 quiet panic=-1 lsm=lockdown,capability,landlock,yama,bpf mitigations=off rampart.filter=${RAMPART_VM_FILTER:-}" \
+        -append "console=ttyS0 quiet panic=-1 lsm=lockdown,capability,landlock,yama,bpf mitigations=off rampart.filter=${RAMPART_VM_FILTER:-} rampart.hostile=${RAMPART_HOSTILE:-}" \
         < /dev/null | tee "$log"
     grep -q '^VM TESTS PASSED' "$log" || die "$line: tests failed; the console is in $log"
     say "$line: passed"

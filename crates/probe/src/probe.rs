@@ -47,6 +47,8 @@ impl Probe {
             maps,
             programs,
             cgroup2,
+            identifier,
+            pins,
         } = kernel::load(&config)?;
         let maps = Arc::new(maps);
         let labels = Labels {
@@ -76,6 +78,8 @@ impl Probe {
             tally: Arc::clone(&tally),
             fail_closed: Arc::clone(&fail_closed),
             programs,
+            identifier,
+            pins,
         });
         let mut probe = Self {
             control: control.clone(),

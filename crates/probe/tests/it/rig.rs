@@ -27,6 +27,15 @@ pub(crate) fn able() -> bool {
     true
 }
 
+/// The same for BPF-LSM.
+pub(crate) fn guards() -> bool {
+    let able = able() && detect().tier == Tier::Lsm;
+    if !able {
+        eprintln!("skipped: no BPF-LSM here; scripts/vm.sh boots kernels that have it");
+    }
+    able
+}
+
 pub(crate) fn has(program: &str) -> bool {
     let found = Command::new(program).arg("--version").output().is_ok();
     if !found {
@@ -105,6 +114,23 @@ impl Rig {
     }
 
     pub(crate) fn judged(
+        config: Config,
+        rule: impl Fn(&Ask) -> Decision + Send + Sync + 'static,
+    ) -> Self {
+        // These tests are about the other tier, and hold on kernels with BPF-LSM too.
+        let config = Config {
+            lsm: false,
+            ..config
+        };
+        Self::start(config, rule)
+    }
+
+    /// With the LSM programs in force.
+    pub(crate) fn guarded(config: Config) -> Self {
+        Self::start(config, |_| Decision::Allow)
+    }
+
+    fn start(
         config: Config,
         rule: impl Fn(&Ask) -> Decision + Send + Sync + 'static,
     ) -> Self {

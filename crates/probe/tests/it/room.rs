@@ -1,0 +1,142 @@
+//! A container-like room: its own namespaces, an overlay of the machine's root, a cgroup, and one
+//! shell that waits for the line it is to run.
+
+use crate::rig::{Cgroup, Rig, until};
+use rampart_probe::{Attach, KernelPolicy};
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    process::{Child, ChildStdout, Command, Stdio},
+};
+
+/// Enters the namespaces and the root, prepares, joins the cgroup, and waits inside.
+const SET_UP: &str = r#"
+set -e
+d=$1 cg=$2
+mount --make-rprivate / 2>/dev/null || true
+mount -t tmpfs none "$d"
+mkdir "$d/u" "$d/w" "$d/m"
+mount -t overlay overlay -o "lowerdir=/,upperdir=$d/u,workdir=$d/w" "$d/m"
+cd "$d/m"
+mount -t proc proc proc
+mount -t tmpfs none dev
+for n in null zero urandom random tty; do cp -a "/dev/$n" dev/; done
+ln -s /proc/self/fd dev/fd
+mkdir dev/shm dev/pts
+mount -t tmpfs shm dev/shm
+mount -t tmpfs none tmp
+mount -t tmpfs none run
+mkdir -p sys/fs/cgroup
+mount -t cgroup2 none sys/fs/cgroup
+mkdir -p before
+pivot_root . before
+umount -l /before
+ip link set lo up
+cd /tmp
+eval "$PREPARE"
+echo 0 > "/sys/fs/cgroup/$cg/cgroup.procs"
+exec "$SHELL_INSIDE" -c 'echo ready; read -r line; eval "$line"'
+"#;
+
+pub(crate) struct Room {
+    child: Child,
+    out: BufReader<ChildStdout>,
+    pub(crate) cgroup: Cgroup,
+    pub(crate) label: u32,
+    pub(crate) pid: u32,
+    _dir: tempfile::TempDir,
+}
+
+impl Room {
+    /// `prepare` runs inside before anything is labelled.
+    pub(crate) fn new(rig: &Rig, label: u32, prepare: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let cgroup = Cgroup::new(&format!("room{label}"));
+        rig.control
+            .attach_workload(&Attach {
+                label,
+                cgroup_id: cgroup.id,
+                pid: 0,
+            })
+            .unwrap();
+        let shell = if std::path::Path::new("/bin/bash").exists() {
+            "/bin/bash"
+        } else {
+            "/bin/sh"
+        };
+        let mut child = Command::new("unshare")
+            .args(["-mpfniu", "/bin/sh", "-c", SET_UP, "room"])
+            .arg(dir.path())
+            .arg(cgroup.path.file_name().unwrap())
+            .env("PREPARE", prepare)
+            .env("SHELL_INSIDE", shell)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut first = String::new();
+        out.read_line(&mut first).unwrap();
+        assert_eq!(first, "ready\n", "the room is not set up");
+        let pid = until(|| {
+            rampart_probe::procfs::cgroup_pids(&cgroup.path)
+                .ok()?
+                .first()
+                .copied()
+        })
+        .unwrap();
+        let room = Self {
+            child,
+            out,
+            cgroup,
+            label,
+            pid,
+            _dir: dir,
+        };
+        room.attach(rig);
+        room
+    }
+
+    pub(crate) fn attach(&self, rig: &Rig) {
+        rig.control
+            .attach_workload(&Attach {
+                label: self.label,
+                cgroup_id: self.cgroup.id,
+                pid: self.pid,
+            })
+            .unwrap();
+    }
+
+    pub(crate) fn under(self, rig: &Rig, policy: &KernelPolicy) -> Self {
+        rig.control.set_policy(self.label, policy).unwrap();
+        self
+    }
+
+    /// Gives the waiting shell its line.
+    pub(crate) fn tell(&mut self, line: &str) {
+        let mut stdin = self.child.stdin.take().unwrap();
+        stdin.write_all(line.as_bytes()).unwrap();
+        stdin.write_all(b"\n").unwrap();
+    }
+
+    /// Runs the line to its end; what it printed.
+    pub(crate) fn run(mut self, line: &str) -> String {
+        self.tell(line);
+        self.rest()
+    }
+
+    pub(crate) fn rest(&mut self) -> String {
+        let mut bytes = Vec::new();
+        self.out.read_to_end(&mut bytes).unwrap();
+        let _ = self.child.wait();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        let _ = std::fs::write(self.cgroup.path.join("cgroup.kill"), "1");
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
