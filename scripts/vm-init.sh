@@ -33,7 +33,7 @@ export RAMPART_EXPECT_LSM=1
 RAMPART_HOSTILE=$(sed -n 's/.*rampart\.hostile=\([^ ]*\).*/\1/p' /proc/cmdline)
 export RAMPART_HOSTILE
 mkdir -p /opt /mnt
-if /tests/it --test-threads=1 $filter; then
+if /tests/it --test-threads=1 --nocapture $filter; then
     echo "VM TESTS PASSED"
 else
     echo "VM TESTS FAILED"

@@ -19,9 +19,15 @@ struct guard {
 	__u32 policy_flags;
 };
 
+/*
+ * The functions below that take these are global, so that the verifier goes through each once a
+ * program and not once a call: kernel pointers travel inside the structure.
+ */
 struct denial {
 	struct vfsmount *mnt;
 	struct dentry *dentry;
+	/* Directory of a name that is about to appear. */
+	struct dentry *dir;
 	__u64 detail;
 	__u32 op;
 	__u32 reason;
@@ -100,12 +106,16 @@ static __always_inline bool is_exempt(struct guard *guard, __u32 rule)
 }
 
 /* Which of the `unwanted` flags hold for a file, by itself or through a directory above it. */
-static __noinline __u32 covered(struct guard *guard, struct dentry *dentry, __u32 unwanted,
-				struct denial *denial)
+__noinline int covered(struct guard *guard, struct denial *denial, __u32 unwanted)
 {
-	struct tree_walk walk = { .dentry = dentry, .set = guard->set };
-	__u32 steps = guard->flags & RP_GUARD_TREES ? TREE_STEPS : 1;
+	struct tree_walk walk = {};
+	__u32 steps;
 
+	if (!guard || !denial)
+		return 0;
+	walk.dentry = denial->dentry;
+	walk.set = guard->set;
+	steps = guard->flags & RP_GUARD_TREES ? TREE_STEPS : 1;
 	if (!(guard->flags & (RP_GUARD_FILES | RP_GUARD_TREES)))
 		return 0;
 	bpf_loop(steps, tree_step, &walk, 0);
@@ -117,7 +127,7 @@ static __noinline __u32 covered(struct guard *guard, struct dentry *dentry, __u3
 		return 0;
 	denial->rule = walk.rule;
 	denial->reason = RP_REASON_PROTECTED;
-	return unwanted;
+	return 1;
 }
 
 static __always_inline void count_denial(__u32 op)
@@ -154,7 +164,7 @@ static __always_inline void denied_path(struct denied_scratch *scratch, struct d
 }
 
 /* Reports; the answer is always to refuse. */
-static __noinline int refuse(struct guard *guard, struct denial *denial)
+__noinline int refuse(struct guard *guard, struct denial *denial)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct denied_scratch *scratch;
@@ -162,6 +172,8 @@ static __noinline int refuse(struct guard *guard, struct denial *denial)
 	__u32 zero = 0;
 	__u64 size;
 
+	if (!guard || !denial)
+		return DENY_ERROR;
 	count_denial(denial->op);
 	scratch = bpf_map_lookup_elem(&denied_scratch, &zero);
 	if (!scratch)
@@ -199,9 +211,10 @@ static __always_inline int check_file(struct guard *guard, struct vfsmount *mnt,
 {
 	struct denial denial = { .mnt = mnt, .dentry = dentry, .op = op };
 
-	if (!covered(guard, dentry, unwanted, &denial))
+	if (!covered(guard, &denial, unwanted))
 		return 0;
-	return refuse(guard, &denial);
+	refuse(guard, &denial);
+	return DENY_ERROR;
 }
 
 /* Refuses an act that the guard `which` forbids. */
@@ -212,7 +225,8 @@ static __always_inline int check_act(__u32 which, __u32 op, __u64 detail)
 
 	if (!enter_for(&guard, which))
 		return 0;
-	return refuse(&guard, &denial);
+	refuse(&guard, &denial);
+	return DENY_ERROR;
 }
 
 struct name_hash {
@@ -247,15 +261,19 @@ static __always_inline struct rp_file_rule *name_rule(struct guard *guard, struc
 }
 
 /* A protected name that does not exist yet is about to appear. */
-static __noinline int check_name(struct guard *guard, struct dentry *dir, struct dentry *dentry,
-				 struct denial *denial)
+__noinline int check_name(struct guard *guard, struct denial *denial)
 {
 	struct name_hash name = { .hash = 0xcbf29ce484222325ULL };
-	struct inode *inode = BPF_CORE_READ(dir, d_inode);
 	struct rp_file_rule *rule = 0;
-	struct inode *real;
-	__u32 len = BPF_CORE_READ(dentry, d_name.len);
+	struct inode *inode, *real;
+	struct dentry *dentry;
+	__u32 len;
 
+	if (!guard || !denial)
+		return 0;
+	dentry = denial->dentry;
+	inode = BPF_CORE_READ(denial->dir, d_inode);
+	len = BPF_CORE_READ(dentry, d_name.len);
 	if (!inode || !len || len >= RP_NAME)
 		return 0;
 	name.len = len;
@@ -286,13 +304,13 @@ static __noinline int check_name(struct guard *guard, struct dentry *dir, struct
 static __always_inline int check_new(struct guard *guard, const struct path *dir,
 				     struct dentry *dentry, __u32 op)
 {
-	struct dentry *parent = BPF_CORE_READ(dir, dentry);
 	struct denial denial = { .mnt = BPF_CORE_READ(dir, mnt), .dentry = dentry, .op = op };
 
-	if (!covered(guard, dentry, RP_FILE_NO_WRITE, &denial) &&
-	    !check_name(guard, parent, dentry, &denial))
+	denial.dir = BPF_CORE_READ(dir, dentry);
+	if (!covered(guard, &denial, RP_FILE_NO_WRITE) && !check_name(guard, &denial))
 		return 0;
-	return refuse(guard, &denial);
+	refuse(guard, &denial);
+	return DENY_ERROR;
 }
 
 /* The file is run, or its code is mapped. */
@@ -304,7 +322,7 @@ static __always_inline int check_code(struct guard *guard, struct file *file, __
 
 	denial.mnt = BPF_CORE_READ(file, f_path.mnt);
 	denial.dentry = BPF_CORE_READ(file, f_path.dentry);
-	if (!covered(guard, denial.dentry, RP_FILE_NO_EXEC, &denial)) {
+	if (!covered(guard, &denial, RP_FILE_NO_EXEC)) {
 		__u32 flags = file_flags(inode, task);
 		__u32 dev = BPF_CORE_READ(inode, i_sb, s_dev);
 		__u64 ino = BPF_CORE_READ(inode, i_ino);
@@ -316,7 +334,8 @@ static __always_inline int check_code(struct guard *guard, struct file *file, __
 		if (!denial.reason)
 			return 0;
 	}
-	return refuse(guard, &denial);
+	refuse(guard, &denial);
+	return DENY_ERROR;
 }
 
 #endif

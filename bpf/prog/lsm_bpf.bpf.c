@@ -15,5 +15,6 @@ static __always_inline int own_checked(__u32 id)
 
 	if (!bpf_map_lookup_elem(&own_objects, &id) || !enter(&guard))
 		return 0;
-	return refuse(&guard, &denial);
+	refuse(&guard, &denial);
+	return DENY_ERROR;
 }

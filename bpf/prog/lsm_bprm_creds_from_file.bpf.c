@@ -17,5 +17,6 @@ int BPF_PROG(lsm_bprm_creds, struct linux_binprm *bprm, struct file *file)
 	denial.detail = euid;
 	denial.mnt = BPF_CORE_READ(file, f_path.mnt);
 	denial.dentry = BPF_CORE_READ(file, f_path.dentry);
-	return refuse(&guard, &denial);
+	refuse(&guard, &denial);
+	return DENY_ERROR;
 }

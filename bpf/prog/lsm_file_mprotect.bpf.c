@@ -19,7 +19,8 @@ int BPF_PROG(lsm_file_mprotect, struct vm_area_struct *vma, unsigned long reqpro
 	if (!file) {
 		if (!(guard.flags & RP_GUARD_ANON_EXEC))
 			return 0;
-		return refuse(&guard, &denial);
+		refuse(&guard, &denial);
+		return DENY_ERROR;
 	}
 	if (!(prot & PROT_EXEC_))
 		return check_file(&guard, BPF_CORE_READ(file, f_path.mnt),

@@ -28,5 +28,6 @@ int BPF_PROG(lsm_ptrace_access, struct task_struct *child, unsigned int mode)
 	    !(guard.flags & RP_GUARD_PTRACE))
 		return 0;
 	denial.detail = child->tgid;
-	return refuse(&guard, &denial);
+	refuse(&guard, &denial);
+	return DENY_ERROR;
 }

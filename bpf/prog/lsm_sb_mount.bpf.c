@@ -11,10 +11,11 @@ static __always_inline int mount_checked(const struct path *at, __u32 op)
 	denial.mnt = BPF_CORE_READ(at, mnt);
 	denial.dentry = BPF_CORE_READ(at, dentry);
 	if (!(guard.flags & RP_GUARD_MOUNT) &&
-	    !covered(&guard, denial.dentry,
-		     RP_FILE_NO_WRITE | RP_FILE_NO_READ | RP_FILE_NO_EXEC | RP_FILE_ANCESTOR, &denial))
+	    !covered(&guard, &denial,
+		     RP_FILE_NO_WRITE | RP_FILE_NO_READ | RP_FILE_NO_EXEC | RP_FILE_ANCESTOR))
 		return 0;
-	return refuse(&guard, &denial);
+	refuse(&guard, &denial);
+	return DENY_ERROR;
 }
 
 #define MS_REMOUNT_ 32

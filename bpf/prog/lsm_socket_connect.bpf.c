@@ -9,7 +9,8 @@
 struct peer {
 	__u8 address[16] __attribute__((aligned(8)));
 	__u16 port;
-	bool known;
+	__u16 proto;
+	__u32 known;
 };
 
 static __always_inline void peer_of(struct peer *peer, void *address)
@@ -30,15 +31,19 @@ static __always_inline void peer_of(struct peer *peer, void *address)
 	}
 }
 
-static __noinline int judge_peer(struct sock *sk, struct peer *peer)
+__noinline int judge_peer(struct peer *peer)
 {
 	struct rp_flow_key flow = {};
 	struct rp_policy *policy;
 	struct decision decision;
 	struct guard guard;
-	__u16 proto = BPF_CORE_READ(sk, sk_protocol);
-	bool own = is_own(peer->address);
+	__u16 proto;
+	bool own;
 
+	if (!peer)
+		return 0;
+	proto = peer->proto;
+	own = is_own(peer->address);
 	if (!enter(&guard))
 		return 0;
 	policy = bpf_map_lookup_elem(&policies, &guard.label);
@@ -69,8 +74,9 @@ int BPF_PROG(lsm_socket_connect, struct socket *sock, void *address, int len)
 	struct peer peer = {};
 
 	peer_of(&peer, address);
+	peer.proto = BPF_CORE_READ(sk, sk_protocol);
 	/* A UDP connect sends nothing: resolvers use it to choose a source address. */
-	if (!peer.known || BPF_CORE_READ(sk, sk_protocol) == IPPROTO_UDP_)
+	if (!peer.known || peer.proto == IPPROTO_UDP_)
 		return 0;
-	return judge_peer(sk, &peer) ? DENY_ERROR : 0;
+	return judge_peer(&peer) ? DENY_ERROR : 0;
 }

@@ -25,5 +25,6 @@ int BPF_PROG(lsm_socket_sendmsg, struct socket *sock, struct msghdr *msg, int si
 	}
 	if (!peer.known)
 		return 0;
-	return judge_peer(sk, &peer) ? DENY_ERROR : 0;
+	peer.proto = BPF_CORE_READ(sk, sk_protocol);
+	return judge_peer(&peer) ? DENY_ERROR : 0;
 }

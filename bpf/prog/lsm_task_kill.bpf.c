@@ -10,5 +10,6 @@ int BPF_PROG(lsm_task_kill, struct task_struct *task, void *info, int sig, const
 	if (!sig || !is_agent(task) || !enter(&guard))
 		return 0;
 	denial.detail = sig;
-	return refuse(&guard, &denial);
+	refuse(&guard, &denial);
+	return DENY_ERROR;
 }

@@ -8,7 +8,7 @@ use crate::{
     hold::{self, Hold},
     install::Installed,
     intf::{self, LABEL_IGNORED, LabelValue, PolicyValue, count},
-    kernel::{self, Maps},
+    kernel::{self, Maps, ProgramCost},
     label::Labels,
     pin::Pins,
     procfs,
@@ -157,17 +157,23 @@ impl Control {
         self.inner.first_label
     }
 
+    /// Every loaded program, with what it cost the verifier.
+    pub fn programs(&self) -> Vec<ProgramCost> {
+        let programs = self.inner.programs.iter();
+        programs.filter_map(kernel::cost).collect()
+    }
+
     /// Whether the LSM programs are in force.
     pub fn guards(&self) -> bool {
         self.inner.identifier.is_some()
     }
 
-    /// To be called once every running workload has its policy: what a predecessor left for
-    /// labels that are not in use any more goes, and so do programs of older builds.
+    /// To be called once running workloads have their policies: what a predecessor left for
+    /// labels that no cgroup and no process has goes, and so do programs of older builds.
     pub fn settle(&self) {
         let inner = &self.inner;
         let Some(pins) = &inner.pins else { return };
-        let used: BTreeSet<u32> = inner.workloads().keys().copied().collect();
+        let used = inner.labels_in_use();
         let stale = |key: &Vec<u8>| intf::read::<u32>(key).is_some_and(|l| !used.contains(&l));
         let labels: Vec<Vec<u8>> = inner.maps.policies.keys().filter(stale).collect();
         for key in labels {
@@ -469,6 +475,39 @@ impl Inner {
             old.remove(&self.maps);
         }
         Ok(())
+    }
+
+    /// Of workloads, of cgroups that exist, and of processes that live.
+    fn labels_in_use(&self) -> BTreeSet<u32> {
+        let mut used: BTreeSet<u32> = self.workloads().keys().copied().collect();
+        let cgroups: BTreeSet<u64> = walk(&self.labels.cgroup2)
+            .filter_map(|dir| fs::metadata(dir).ok())
+            .map(|found| found.ino())
+            .collect();
+        let ids: Vec<Vec<u8>> = self.maps.labels.keys().collect();
+        for key in ids {
+            let Some(id) = intf::read::<u64>(&key) else {
+                continue;
+            };
+            if cgroups.contains(&id) {
+                used.extend(self.labels.of_cgroup(id).map(|l| l.label));
+            } else {
+                let _ = self.maps.labels.delete(&key);
+            }
+        }
+        let pids: Vec<Vec<u8>> = self.maps.members.keys().collect();
+        for key in pids {
+            let label = self.maps.members.lookup(&key, MapFlags::ANY).ok().flatten();
+            match (intf::read::<u32>(&key), label.and_then(|l| intf::read(&l))) {
+                (Some(pid), Some(label)) if procfs::Status::read(pid).is_ok() => {
+                    used.insert(label);
+                }
+                _ => {
+                    let _ = self.maps.members.delete(&key);
+                }
+            }
+        }
+        used
     }
 
     /// Removes entries of sets that no policy names.

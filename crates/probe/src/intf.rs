@@ -12,6 +12,9 @@ pub(crate) unsafe trait Pod: Copy {}
 // SAFETY: four bytes, every value of which is valid.
 unsafe impl Pod for u32 {}
 
+// SAFETY: eight bytes, every value of which is valid.
+unsafe impl Pod for u64 {}
+
 /// Reads a value from the front of `bytes`.
 pub(crate) fn read<T: Pod>(bytes: &[u8]) -> Option<T> {
     if bytes.len() < size_of::<T>() {

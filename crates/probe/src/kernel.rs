@@ -9,10 +9,10 @@ use crate::{
 };
 use libbpf_rs::{
     Link, MapCore, MapFlags, MapHandle, Object, ObjectBuilder, OpenObject, ProgramType,
-    btf::{Btf, ReferencesType, types},
+    btf::{Btf, BtfKind, BtfType, ReferencesType, types},
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     fs::{self, File},
     io,
     os::{
@@ -216,13 +216,13 @@ fn open(config: &Config, lsm: bool, refused: &mut Refused) -> Result<OpenObject,
         map.set_max_entries(size)
             .map_err(Error::kernel("the size of a map"))?;
     }
-    let kernel = Btf::from_vmlinux().map_err(Error::kernel("to read its types"))?;
-    let capable = if has_target(&kernel, Some("tp_btf/cap_capable")) {
+    let kernel = Hooks::read()?;
+    let capable = if kernel.has(Some("tp_btf/cap_capable")) {
         "on_capable"
     } else {
         "on_capable_exit"
     };
-    let setattr = if lsm_arguments(&kernel, "inode_setattr") >= 3 {
+    let setattr = if kernel.setattr_arguments >= 3 {
         "lsm_inode_setattr_idmap"
     } else {
         "lsm_inode_setattr"
@@ -233,7 +233,7 @@ fn open(config: &Config, lsm: bool, refused: &mut Refused) -> Result<OpenObject,
             || (name.starts_with("lsm_inode_setattr") && name != setattr)
             || (name.starts_with("lsm_") && !lsm);
         let essential = ESSENTIAL.contains(&name.as_str());
-        if !spare && !essential && !has_target(&kernel, program.section().to_str()) {
+        if !spare && !essential && !kernel.has(program.section().to_str()) {
             refused.insert(name.clone(), "the kernel has no such hook".to_owned());
         }
         if spare || refused.contains_key(&name) {
@@ -243,26 +243,51 @@ fn open(config: &Config, lsm: bool, refused: &mut Refused) -> Result<OpenObject,
     Ok(object)
 }
 
-/// Whether the kernel has the tracepoint or function that a section names.
-fn has_target(kernel: &Btf<'_>, section: Option<&str>) -> bool {
-    match section.and_then(|s| s.split_once('/')) {
-        Some(("tp_btf", name)) => kernel
-            .type_by_name::<types::Typedef<'_>>(&format!("btf_trace_{name}"))
-            .is_some(),
-        Some(("lsm", name)) => kernel
-            .type_by_name::<types::Func<'_>>(&format!("bpf_lsm_{name}"))
-            .is_some(),
-        Some(("fexit", name)) => kernel.type_by_name::<types::Func<'_>>(name).is_some(),
-        _ => true,
-    }
+/// Tracepoints and functions of the kernel, read once: looking for one goes through every type.
+struct Hooks {
+    names: HashSet<String>,
+    /// Of the LSM hook `inode_setattr`, which grew with kernel 6.9.
+    setattr_arguments: usize,
 }
 
-/// How many arguments an LSM hook has; some grew with kernels.
-fn lsm_arguments(kernel: &Btf<'_>, hook: &str) -> usize {
-    let function = kernel.type_by_name::<types::Func<'_>>(&format!("bpf_lsm_{hook}"));
-    function
-        .and_then(|f| types::FuncProto::try_from(f.referenced_type()).ok())
-        .map_or(0, |proto| proto.iter().count())
+impl Hooks {
+    fn read() -> Result<Self, Error> {
+        let kernel = Btf::from_vmlinux().map_err(Error::kernel("to read its types"))?;
+        let mut names = HashSet::new();
+        let mut setattr_arguments = 0;
+        for id in 1..=u32::try_from(kernel.len()).unwrap_or(u32::MAX) {
+            let Some(found) = kernel.type_by_id::<BtfType<'_>>(id.into()) else {
+                continue;
+            };
+            if !matches!(found.kind(), BtfKind::Typedef | BtfKind::Func) {
+                continue;
+            }
+            let Some(name) = found.name().and_then(|n| n.to_str()) else {
+                continue;
+            };
+            if found.kind() == BtfKind::Func && name == "bpf_lsm_inode_setattr" {
+                setattr_arguments = types::Func::try_from(found)
+                    .ok()
+                    .and_then(|f| types::FuncProto::try_from(f.referenced_type()).ok())
+                    .map_or(0, |proto| proto.iter().count());
+            }
+            names.insert(name.to_owned());
+        }
+        Ok(Self {
+            names,
+            setattr_arguments,
+        })
+    }
+
+    /// Whether there is what a section names.
+    fn has(&self, section: Option<&str>) -> bool {
+        match section.and_then(|s| s.split_once('/')) {
+            Some(("tp_btf", name)) => self.names.contains(&format!("btf_trace_{name}")),
+            Some(("lsm", name)) => self.names.contains(&format!("bpf_lsm_{name}")),
+            Some(("fexit", name)) => self.names.contains(name),
+            _ => true,
+        }
+    }
 }
 
 fn attach(
@@ -407,31 +432,55 @@ fn namespace(process: &Path) -> io::Result<u32> {
     u32::try_from(inode).map_err(io::Error::other)
 }
 
+/// What a program cost the verifier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProgramCost {
+    pub name: String,
+    /// Instructions the verifier went through, on every path; 0 before kernel 5.16.
+    pub verified_instructions: u32,
+    /// Of the program as the kernel runs it.
+    pub bytes: u32,
+}
+
+pub(crate) fn cost(program: &OwnedFd) -> Option<ProgramCost> {
+    let info = program_info(program)?;
+    let name: Vec<u8> = info
+        .name
+        .iter()
+        .map(|c| c.to_ne_bytes()[0])
+        .take_while(|b| *b != 0)
+        .collect();
+    Some(ProgramCost {
+        name: String::from_utf8_lossy(&name).into_owned(),
+        verified_instructions: info.verified_insns,
+        bytes: info.jited_prog_len,
+    })
+}
+
+fn program_info(program: &OwnedFd) -> Option<libbpf_sys::bpf_prog_info> {
+    let mut info = libbpf_sys::bpf_prog_info::default();
+    let mut len = u32::try_from(size_of_val(&info)).ok()?;
+    // SAFETY: the kernel writes at most `len` bytes into `info`, which is that long and holds no
+    // pointers it would follow (all zero).
+    let rc = unsafe {
+        libbpf_sys::bpf_prog_get_info_by_fd(program.as_raw_fd(), &raw mut info, &raw mut len)
+    };
+    (rc == 0).then_some(info)
+}
+
 /// Runs that were skipped because the program was already running on that CPU.
 pub(crate) fn missed(programs: &[OwnedFd]) -> u64 {
     programs
         .iter()
-        .map(|program| {
-            let mut info = libbpf_sys::bpf_prog_info::default();
-            let mut len = u32::try_from(size_of_val(&info)).unwrap_or(0);
-            // SAFETY: the kernel writes at most `len` bytes into `info`, which is that long and
-            // holds no pointers it would follow (all zero).
-            let rc = unsafe {
-                libbpf_sys::bpf_prog_get_info_by_fd(
-                    program.as_raw_fd(),
-                    &raw mut info,
-                    &raw mut len,
-                )
-            };
-            if rc == 0 { info.recursion_misses } else { 0 }
-        })
+        .filter_map(program_info)
+        .map(|info| info.recursion_misses)
         .sum()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use libbpf_rs::btf::{BtfKind, HasSize};
+    use libbpf_rs::btf::HasSize;
 
     /// The contract: every structure of `intf.rs` has the size and the offsets of `bpf/intf.h`.
     #[test]

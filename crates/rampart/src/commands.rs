@@ -14,6 +14,7 @@ pub(crate) mod rule;
 pub(crate) mod scan;
 pub(crate) mod scanner;
 pub(crate) mod status;
+pub(crate) mod uninstall;
 pub(crate) mod updater;
 pub(crate) mod vulnerability;
 pub(crate) mod workload;

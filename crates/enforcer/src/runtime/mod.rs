@@ -5,6 +5,7 @@
 
 mod aggregate;
 mod caller;
+mod denied;
 mod escalation;
 mod exec;
 mod file;
@@ -175,6 +176,7 @@ impl Runtime {
             Event::Cred(cred) => self.credentials(cred),
             Event::File(act) => self.file_changed(act),
             Event::Killed(killed) => self.killed(killed),
+            Event::Denied(denied) => self.denied(denied),
             Event::Socket(_)
             | Event::Verdict(_)
             | Event::FirstExec(_)

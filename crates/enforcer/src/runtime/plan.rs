@@ -10,7 +10,7 @@ use rampart_policy::{
     Direction, NetCell, NetPolicy, ProcessAsk, ProcessVerdict, WorkloadPolicy, file::WATCHED,
     process::Parent,
 };
-use rampart_probe::{KernelPolicy, NetVerdict, ProtectedPath};
+use rampart_probe::{Guard, GuardedPath, KernelPolicy, NetVerdict, ProtectedPath};
 use std::{collections::BTreeSet, sync::Arc};
 
 /// What a verdict on an exec depends on.
@@ -63,6 +63,8 @@ impl Plan {
                 verdicts: verdicts(&policy.network),
                 default_verdict: policy.network.default.verdict,
                 quarantined: policy.quarantined,
+                loopback: false,
+                guard: guard(&policy),
             },
             policy: WorkloadPolicy::default(),
         };
@@ -150,6 +152,54 @@ fn protected(policy: &WorkloadPolicy) -> Vec<ProtectedPath> {
         .filter(|path| !covered(path))
         .cloned()
         .collect()
+}
+
+/// What the kernel refuses by itself where it can, whether or not we run: the rules that deny
+/// whoever asks, by file. What depends on names, users or parents stays with [`Plan::judge`].
+fn guard(policy: &WorkloadPolicy) -> Guard {
+    if policy.profile_mode != Mode::Protect {
+        return Guard::default();
+    }
+    let blocked = policy
+        .files
+        .iter()
+        .filter(|rule| rule.behavior == FileBehavior::BlockAccess && is_fixed(&rule.filter))
+        .map(|rule| GuardedPath {
+            path: rule.filter.clone().into(),
+            recursive: rule.recursive,
+            deny_read: true,
+            deny_write: true,
+            deny_exec: false,
+            programs: rule.applications.iter().map(Into::into).collect(),
+        });
+    let allowed = |path: &str| {
+        policy
+            .process
+            .iter()
+            .any(|r| r.action == Action::Allow && r.path == path)
+    };
+    let denied = policy
+        .process
+        .iter()
+        .filter(|r| r.action == Action::Deny && r.user.is_empty())
+        .filter(|r| is_fixed(&r.path) && !r.path.contains('*') && !r.name.ends_with("/*"))
+        .filter(|r| !is_multi_call(&r.path) && !is_loader(&r.path) && !allowed(&r.path))
+        .map(|r| GuardedPath {
+            path: r.path.clone().into(),
+            deny_exec: true,
+            ..GuardedPath::default()
+        });
+    Guard {
+        files: denied.chain(blocked).collect(),
+        module: true,
+        ..Guard::default()
+    }
+}
+
+/// An absolute path with at most a last component of stars.
+fn is_fixed(path: &str) -> bool {
+    let parent = path.rsplit_once('/').map_or("*", |(parent, _)| parent);
+    path.starts_with('/') && path.len() > 1 && !parent.contains('*')
 }
 
 /// A star before the last component is watched as everything below; the verdict tells apart.

@@ -19,3 +19,4 @@ mod rig;
 mod ring;
 mod room;
 mod route;
+mod survival;

@@ -1,11 +1,11 @@
 //! A container-like room: its own namespaces, an overlay of the machine's root, a cgroup, and one
-//! shell that waits for the line it is to run.
+//! shell that waits for lines to run.
 
 use crate::rig::{Cgroup, Rig, until};
 use rampart_probe::{Attach, KernelPolicy};
 use std::{
-    io::{BufRead, BufReader, Read, Write},
-    process::{Child, ChildStdout, Command, Stdio},
+    io::{BufRead, BufReader, Write},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
 /// Enters the namespaces and the root, prepares, joins the cgroup, and waits inside.
@@ -34,11 +34,12 @@ ip link set lo up
 cd /tmp
 eval "$PREPARE"
 echo 0 > "/sys/fs/cgroup/$cg/cgroup.procs"
-exec "$SHELL_INSIDE" -c 'echo ready; read -r line; eval "$line"'
+exec "$SHELL_INSIDE" -c 'echo ready; while read -r line; do eval "$line"; echo "== done"; done'
 "#;
 
 pub(crate) struct Room {
     child: Child,
+    lines: Option<ChildStdin>,
     out: BufReader<ChildStdout>,
     pub(crate) cgroup: Cgroup,
     pub(crate) label: u32,
@@ -49,15 +50,19 @@ pub(crate) struct Room {
 impl Room {
     /// `prepare` runs inside before anything is labelled.
     pub(crate) fn new(rig: &Rig, label: u32, prepare: &str) -> Self {
-        let dir = tempfile::tempdir().unwrap();
         let cgroup = Cgroup::new(&format!("room{label}"));
-        rig.control
-            .attach_workload(&Attach {
-                label,
-                cgroup_id: cgroup.id,
-                pid: 0,
-            })
-            .unwrap();
+        let room = Self::set_up(cgroup, label, prepare);
+        room.attach(rig);
+        room
+    }
+
+    /// Nobody watches it yet.
+    pub(crate) fn unwatched(label: u32, prepare: &str) -> Self {
+        Self::set_up(Cgroup::new(&format!("room{label}")), label, prepare)
+    }
+
+    fn set_up(cgroup: Cgroup, label: u32, prepare: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
         let shell = if std::path::Path::new("/bin/bash").exists() {
             "/bin/bash"
         } else {
@@ -85,16 +90,15 @@ impl Room {
                 .copied()
         })
         .unwrap();
-        let room = Self {
+        Self {
+            lines: child.stdin.take(),
             child,
             out,
             cgroup,
             label,
             pid,
             _dir: dir,
-        };
-        room.attach(rig);
-        room
+        }
     }
 
     pub(crate) fn attach(&self, rig: &Rig) {
@@ -112,24 +116,44 @@ impl Room {
         self
     }
 
-    /// Gives the waiting shell its line.
+    /// Runs a script of many lines to its end; what it printed.
+    pub(crate) fn run_script(self, script: &str) -> String {
+        let root = format!("/proc/{}/root/script", self.pid);
+        std::fs::write(root, script).unwrap();
+        self.run("/bin/sh /script < /dev/null")
+    }
+
+    /// Gives the waiting shell a line.
     pub(crate) fn tell(&mut self, line: &str) {
-        let mut stdin = self.child.stdin.take().unwrap();
-        stdin.write_all(line.as_bytes()).unwrap();
-        stdin.write_all(b"\n").unwrap();
+        let lines = self.lines.as_mut().unwrap();
+        lines.write_all(line.as_bytes()).unwrap();
+        lines.write_all(b"\n").unwrap();
     }
 
-    /// Runs the line to its end; what it printed.
-    pub(crate) fn run(mut self, line: &str) -> String {
+    /// What the line that runs prints, until its end.
+    pub(crate) fn answer(&mut self) -> String {
+        let mut all = String::new();
+        loop {
+            let before = all.len();
+            let read = self.out.read_line(&mut all).unwrap();
+            if read == 0 || &all[before..] == "== done\n" {
+                all.truncate(before);
+                return all;
+            }
+            eprint!("{}| {}", self.label, &all[before..]);
+        }
+    }
+
+    pub(crate) fn ask(&mut self, line: &str) -> String {
         self.tell(line);
-        self.rest()
+        self.answer()
     }
 
-    pub(crate) fn rest(&mut self) -> String {
-        let mut bytes = Vec::new();
-        self.out.read_to_end(&mut bytes).unwrap();
-        let _ = self.child.wait();
-        String::from_utf8_lossy(&bytes).into_owned()
+    /// Runs the line and ends the room; what it printed.
+    pub(crate) fn run(mut self, line: &str) -> String {
+        let out = self.ask(line);
+        self.lines = None;
+        out
     }
 }
 
