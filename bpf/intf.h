@@ -302,6 +302,8 @@ enum rp_policy_flag {
 	RP_POLICY_QUARANTINE = 4,
 	/* Loopback traffic is judged too, by rules that match it. */
 	RP_POLICY_LOOPBACK = 8,
+	/* Drift holds for code that is mapped too. */
+	RP_POLICY_DRIFT_CODE = 16,
 };
 
 /* What the LSM programs look at and forbid; the `guard` of a policy. */

@@ -144,13 +144,15 @@ static __always_inline void denied_path(struct denied_scratch *scratch, struct d
 					struct task_struct *task)
 {
 	struct rp_denied *record = &scratch->record;
-	struct inode *inode = BPF_CORE_READ(denial->dentry, d_inode);
+	/* Of its own, so that the structure is not taken for one of the kernel's. */
+	struct dentry *dentry = denial->dentry;
+	struct inode *inode = BPF_CORE_READ(dentry, d_inode);
 	bool complete = false;
 	__u64 at, len;
 
 	record->ino = BPF_CORE_READ(inode, i_ino);
-	record->dev = BPF_CORE_READ(denial->dentry, d_sb, s_dev);
-	at = walk_path(&scratch->path, denial->mnt, denial->dentry, task, &complete);
+	record->dev = BPF_CORE_READ(dentry, d_sb, s_dev);
+	at = walk_path(&scratch->path, denial->mnt, dentry, task, &complete);
 	if (!complete)
 		record->flags = RP_DENIED_PATH_CUT;
 	if (at >= RP_PATH)
@@ -220,7 +222,7 @@ static __always_inline int check_file(struct guard *guard, struct vfsmount *mnt,
 /* Refuses an act that the guard `which` forbids. */
 static __always_inline int check_act(__u32 which, __u32 op, __u64 detail)
 {
-	struct guard guard;
+	struct guard guard = {};
 	struct denial denial = { .op = op, .reason = RP_REASON_GUARD, .detail = detail };
 
 	if (!enter_for(&guard, which))
@@ -266,13 +268,14 @@ __noinline int check_name(struct guard *guard, struct denial *denial)
 	struct name_hash name = { .hash = 0xcbf29ce484222325ULL };
 	struct rp_file_rule *rule = 0;
 	struct inode *inode, *real;
-	struct dentry *dentry;
+	struct dentry *dentry, *dir;
 	__u32 len;
 
 	if (!guard || !denial)
 		return 0;
 	dentry = denial->dentry;
-	inode = BPF_CORE_READ(denial->dir, d_inode);
+	dir = denial->dir;
+	inode = BPF_CORE_READ(dir, d_inode);
 	len = BPF_CORE_READ(dentry, d_name.len);
 	if (!inode || !len || len >= RP_NAME)
 		return 0;
@@ -327,6 +330,8 @@ static __always_inline int check_code(struct guard *guard, struct file *file, __
 		__u32 dev = BPF_CORE_READ(inode, i_sb, s_dev);
 		__u64 ino = BPF_CORE_READ(inode, i_ino);
 
+		if (op == RP_OP_MAP_EXEC && !(guard->policy_flags & RP_POLICY_DRIFT_CODE))
+			return 0;
 		denial.reason = exec_reason(guard->label, dev, ino, flags);
 		/* The list names programs; a dynamic loader on it may still be mapped. */
 		if (op == RP_OP_MAP_EXEC && denial.reason == RP_REASON_DENIED)

@@ -10,7 +10,7 @@ int BPF_PROG(lsm_bpf, int cmd, void *attr, unsigned int size)
 /* Our own maps and programs are no container's, whatever its policy. */
 static __always_inline int own_checked(__u32 id)
 {
-	struct guard guard;
+	struct guard guard = {};
 	struct denial denial = { .op = RP_OP_BPF, .reason = RP_REASON_GUARD, .detail = id };
 
 	if (!bpf_map_lookup_elem(&own_objects, &id) || !enter(&guard))

@@ -6,7 +6,7 @@ int BPF_PROG(lsm_bprm_check, struct linux_binprm *bprm)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct rp_config *config = configuration();
-	struct guard guard;
+	struct guard guard = {};
 
 	/* The first program of a container is run by its runtime, which is not inside yet. */
 	if (!enter(&guard)) {

@@ -6,7 +6,7 @@ int BPF_PROG(lsm_bprm_creds, struct linux_binprm *bprm, struct file *file)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	const struct cred *now = task->cred;
-	struct guard guard;
+	struct guard guard = {};
 	struct denial denial = { .op = RP_OP_SETUID, .reason = RP_REASON_GUARD };
 	__u32 euid = BPF_CORE_READ(now, euid.val);
 

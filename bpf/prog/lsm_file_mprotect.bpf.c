@@ -8,7 +8,7 @@ int BPF_PROG(lsm_file_mprotect, struct vm_area_struct *vma, unsigned long reqpro
 	     unsigned long prot)
 {
 	struct file *file = BPF_CORE_READ(vma, vm_file);
-	struct guard guard;
+	struct guard guard = {};
 	struct denial denial = { .op = RP_OP_MAP_EXEC, .reason = RP_REASON_ANONYMOUS };
 	bool write = file && (prot & PROT_WRITE_) && (BPF_CORE_READ(vma, vm_flags) & VM_SHARED_);
 

@@ -15,7 +15,7 @@ int BPF_PROG(lsm_file_open, struct file *file)
 {
 	__u32 mode = BPF_CORE_READ(file, f_mode), opened = BPF_CORE_READ(file, f_flags);
 	__u32 unwanted = 0;
-	struct guard guard;
+	struct guard guard = {};
 
 	if (!enter_for(&guard, RP_GUARD_FILES | RP_GUARD_TREES))
 		return 0;

@@ -12,7 +12,7 @@ int BPF_PROG(lsm_file_permission, struct file *file, int mask)
 {
 	struct inode *inode = BPF_CORE_READ(file, f_inode);
 	__u32 unwanted = 0;
-	struct guard guard;
+	struct guard guard = {};
 
 	if ((BPF_CORE_READ(inode, i_mode) & S_IFMT_) != S_IFREG_)
 		return 0;

@@ -4,7 +4,7 @@
 SEC("lsm/file_truncate")
 int BPF_PROG(lsm_file_truncate, struct file *file)
 {
-	struct guard guard;
+	struct guard guard = {};
 
 	if (!enter_for(&guard, RP_GUARD_FILES | RP_GUARD_TREES))
 		return 0;

@@ -7,7 +7,7 @@
 
 static __always_inline int setattr_checked(struct dentry *dentry)
 {
-	struct guard guard;
+	struct guard guard = {};
 
 	if (!enter_for(&guard, RP_GUARD_FILES | RP_GUARD_TREES))
 		return 0;

@@ -4,7 +4,7 @@
 SEC("lsm/inode_setxattr")
 int BPF_PROG(lsm_inode_setxattr, void *idmap, struct dentry *dentry, const char *name)
 {
-	struct guard guard;
+	struct guard guard = {};
 
 	if (!enter_for(&guard, RP_GUARD_FILES | RP_GUARD_TREES))
 		return 0;

@@ -9,7 +9,7 @@ SEC("lsm/mmap_file")
 int BPF_PROG(lsm_mmap_file, struct file *file, unsigned long reqprot, unsigned long prot,
 	     unsigned long flags)
 {
-	struct guard guard;
+	struct guard guard = {};
 	struct denial denial = { .op = RP_OP_MAP_EXEC, .reason = RP_REASON_ANONYMOUS };
 
 	if (!(prot & PROT_EXEC_) && !(file && (flags & MAP_SHARED_) && (prot & PROT_WRITE_)))

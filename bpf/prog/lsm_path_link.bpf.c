@@ -4,7 +4,7 @@
 SEC("lsm/path_link")
 int BPF_PROG(lsm_path_link, struct dentry *old, const struct path *new_dir, struct dentry *new)
 {
-	struct guard guard;
+	struct guard guard = {};
 
 	if (!enter_for(&guard, RP_GUARD_FILES | RP_GUARD_TREES))
 		return 0;

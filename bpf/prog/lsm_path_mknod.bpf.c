@@ -5,7 +5,7 @@ SEC("lsm/path_mknod")
 int BPF_PROG(lsm_path_mknod, const struct path *dir, struct dentry *dentry, umode_t mode,
 	     unsigned int dev)
 {
-	struct guard guard;
+	struct guard guard = {};
 
 	if (!enter_for(&guard, RP_GUARD_FILES | RP_GUARD_TREES))
 		return 0;

@@ -8,7 +8,7 @@ SEC("lsm/path_rename")
 int BPF_PROG(lsm_path_rename, const struct path *old_dir, struct dentry *old,
 	     const struct path *new_dir, struct dentry *new)
 {
-	struct guard guard;
+	struct guard guard = {};
 	int refused;
 
 	if (!enter_for(&guard, RP_GUARD_FILES | RP_GUARD_TREES))

@@ -4,7 +4,7 @@
 SEC("lsm/path_truncate")
 int BPF_PROG(lsm_path_truncate, const struct path *path)
 {
-	struct guard guard;
+	struct guard guard = {};
 
 	if (!enter_for(&guard, RP_GUARD_FILES | RP_GUARD_TREES))
 		return 0;

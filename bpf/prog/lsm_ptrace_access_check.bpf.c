@@ -17,7 +17,7 @@ SEC("lsm/ptrace_access_check")
 int BPF_PROG(lsm_ptrace_access, struct task_struct *child, unsigned int mode)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct guard guard;
+	struct guard guard = {};
 	struct denial denial = { .op = RP_OP_PTRACE, .reason = RP_REASON_GUARD };
 	struct rp_state *other;
 

@@ -3,7 +3,7 @@
 
 static __always_inline int mount_checked(const struct path *at, __u32 op)
 {
-	struct guard guard;
+	struct guard guard = {};
 	struct denial denial = { .op = op, .reason = RP_REASON_GUARD };
 
 	if (!enter_for(&guard, RP_GUARD_MOUNT | RP_GUARD_FILES | RP_GUARD_TREES))

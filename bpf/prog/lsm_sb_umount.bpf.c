@@ -4,7 +4,7 @@
 SEC("lsm/sb_umount")
 int BPF_PROG(lsm_sb_umount, struct vfsmount *mnt, int flags)
 {
-	struct guard guard;
+	struct guard guard = {};
 
 	if (!enter_for(&guard, RP_GUARD_FILES | RP_GUARD_TREES))
 		return 0;

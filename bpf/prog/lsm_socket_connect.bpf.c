@@ -36,7 +36,7 @@ __noinline int judge_peer(struct peer *peer)
 	struct rp_flow_key flow = {};
 	struct rp_policy *policy;
 	struct decision decision;
-	struct guard guard;
+	struct guard guard = {};
 	__u16 proto;
 	bool own;
 

@@ -4,7 +4,7 @@
 SEC("lsm/task_kill")
 int BPF_PROG(lsm_task_kill, struct task_struct *task, void *info, int sig, const struct cred *cred)
 {
-	struct guard guard;
+	struct guard guard = {};
 	struct denial denial = { .op = RP_OP_KILL, .reason = RP_REASON_GUARD };
 
 	if (!sig || !is_agent(task) || !enter(&guard))

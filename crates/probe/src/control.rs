@@ -8,7 +8,7 @@ use crate::{
     hold::{self, Hold},
     install::Installed,
     intf::{self, LABEL_IGNORED, LabelValue, PolicyValue, count},
-    kernel::{self, Maps, ProgramCost},
+    kernel::{self, Maps, ProgramCost, Refused},
     label::Labels,
     pin::Pins,
     procfs,
@@ -53,6 +53,7 @@ pub(crate) struct Inner {
     pub(crate) programs: Vec<OwnedFd>,
     identifier: Option<Identifier>,
     pins: Option<Pins>,
+    refused: Refused,
     first_label: u32,
     next_set: AtomicU32,
     workloads: Mutex<HashMap<u32, Workload>>,
@@ -77,6 +78,7 @@ pub(crate) struct Parts {
     pub(crate) programs: Vec<OwnedFd>,
     pub(crate) identifier: Option<Identifier>,
     pub(crate) pins: Option<Pins>,
+    pub(crate) refused: Refused,
 }
 
 impl Control {
@@ -93,6 +95,7 @@ impl Control {
             programs,
             identifier,
             pins,
+            refused,
         } = parts;
         let (last_label, last_set) = adopted(&maps);
         let inner = Inner {
@@ -107,6 +110,7 @@ impl Control {
             programs,
             identifier,
             pins,
+            refused,
             first_label: last_label.wrapping_add(1).max(1),
             next_set: AtomicU32::new(last_set.wrapping_add(1).max(1)),
             workloads: Mutex::default(),
@@ -155,6 +159,11 @@ impl Control {
     /// The lowest label that no predecessor's policy has: give none below it.
     pub fn first_label(&self) -> u32 {
         self.inner.first_label
+    }
+
+    /// Programs this kernel lacks the hook for, or refuses, each with the reason.
+    pub fn left_out(&self) -> &BTreeMap<String, String> {
+        &self.inner.refused
     }
 
     /// Every loaded program, with what it cost the verifier.

@@ -108,6 +108,9 @@ impl Installed {
         if policy.quarantined {
             flags |= policy_flag::QUARANTINE;
         }
+        if policy.drift_code {
+            flags |= policy_flag::DRIFT_CODE;
+        }
         if policy.loopback {
             flags |= policy_flag::LOOPBACK;
         }

@@ -215,6 +215,7 @@ pub(crate) mod policy_flag {
     pub(crate) const DENY_LIST: u32 = 2;
     pub(crate) const QUARANTINE: u32 = 4;
     pub(crate) const LOOPBACK: u32 = 8;
+    pub(crate) const DRIFT_CODE: u32 = 16;
 }
 
 /// Bits of a policy's `guard`.

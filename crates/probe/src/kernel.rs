@@ -84,6 +84,7 @@ pub(crate) struct Loaded {
     /// Set where the LSM programs are in force.
     pub(crate) identifier: Option<Identifier>,
     pub(crate) pins: Option<Pins>,
+    pub(crate) refused: Refused,
 }
 
 pub(crate) fn load(config: &Config) -> Result<Loaded, Error> {
@@ -141,6 +142,7 @@ pub(crate) fn load(config: &Config) -> Result<Loaded, Error> {
         cgroup2,
         identifier,
         pins,
+        refused,
     })
 }
 

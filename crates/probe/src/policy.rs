@@ -53,6 +53,9 @@ pub struct KernelPolicy {
     /// Kill what the image did not ship (writable layer, memfd, tmpfs) at exec, when
     /// `process_mode` is Protect.
     pub drift_kill: bool,
+    /// Drift protection holds for libraries too, where the kernel has BPF-LSM. Programs that bring
+    /// their own (some Java ones do) do not start under it.
+    pub drift_code: bool,
     /// Executables that drift protection lets pass.
     pub exec_allow: Vec<FileId>,
     /// Executables killed at exec in Protect, whatever the judge says.

@@ -49,6 +49,7 @@ impl Probe {
             cgroup2,
             identifier,
             pins,
+            refused,
         } = kernel::load(&config)?;
         let maps = Arc::new(maps);
         let labels = Labels {
@@ -80,6 +81,7 @@ impl Probe {
             programs,
             identifier,
             pins,
+            refused,
         });
         let mut probe = Self {
             control: control.clone(),

@@ -55,6 +55,7 @@ impl Plan {
             kernel: KernelPolicy {
                 process_mode: policy.profile_mode,
                 network_mode: policy.policy_mode,
+                drift_code: false,
                 drift_kill: policy.profile_mode == Mode::Protect,
                 exec_allow: Vec::new(),
                 exec_deny: Vec::new(),
@@ -266,6 +267,7 @@ impl HostPlan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rampart_model::FileRule;
 
     #[test]
     fn stars_before_the_last_component_widen_the_watch() {
@@ -284,5 +286,58 @@ mod tests {
             };
             assert_eq!(protect(filter, recursive, true), want, "{filter}");
         }
+    }
+
+    fn rule(action: Action, path: &str) -> ProcessRule {
+        ProcessRule {
+            name: path.rsplit('/').next().unwrap_or_default().to_owned(),
+            path: path.to_owned(),
+            action,
+            ..ProcessRule::default()
+        }
+    }
+
+    /// The kernel refuses by itself what is refused whoever asks, and nothing else.
+    #[test]
+    fn rules_without_conditions_become_the_kernels() {
+        let block = |filter: &str, applications: &[&str]| FileRule {
+            filter: filter.to_owned(),
+            recursive: true,
+            behavior: FileBehavior::BlockAccess,
+            applications: applications.iter().map(|a| (*a).to_owned()).collect(),
+            ..FileRule::default()
+        };
+        let mut policy = WorkloadPolicy {
+            profile_mode: Mode::Protect,
+            process: vec![
+                rule(Action::Deny, "/usr/bin/nc"),
+                rule(Action::Deny, "/bin/busybox"),
+                rule(Action::Deny, "*"),
+                rule(Action::Allow, "/bin/app"),
+                ProcessRule {
+                    user: "root".to_owned(),
+                    ..rule(Action::Deny, "/bin/su")
+                },
+            ],
+            files: vec![
+                block("/etc/app", &["/bin/app"]),
+                block("/home/*/x", &[]),
+                FileRule {
+                    behavior: FileBehavior::MonitorChange,
+                    ..block("/etc/passwd", &[])
+                },
+            ],
+            ..WorkloadPolicy::default()
+        };
+        let found = guard(&policy);
+        let told: Vec<_> = found
+            .files
+            .iter()
+            .map(|f| (f.path.to_str().unwrap(), f.deny_exec, f.programs.len()))
+            .collect();
+        assert_eq!(told, [("/usr/bin/nc", true, 0), ("/etc/app", false, 1)]);
+        assert!(found.module);
+        policy.profile_mode = Mode::Monitor;
+        assert_eq!(guard(&policy), Guard::default());
     }
 }

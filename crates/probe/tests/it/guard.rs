@@ -22,6 +22,10 @@ fn the_guard_holds() {
     let begun = std::time::Instant::now();
     let rig = Rig::guarded(Config::default());
     eprintln!("loaded and attached in {:?}", begun.elapsed());
+    let left_out = rig.control.left_out();
+    eprintln!("left out: {left_out:#?}");
+    let old = |why: &String| why == "the kernel has no such hook";
+    assert!(left_out.values().all(old), "{left_out:?}");
     let steps: &[fn(&Rig)] = &[
         each_program_is_within_its_bounds,
         no_way_leads_around_the_guard,
@@ -325,6 +329,7 @@ fn drift_is_refused_before_it_runs(rig: &Rig) {
     let drift = KernelPolicy {
         process_mode: Mode::Protect,
         drift_kill: true,
+        drift_code: true,
         ..KernelPolicy::default()
     };
     let ways = [
