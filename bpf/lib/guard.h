@@ -269,7 +269,7 @@ __noinline int check_name(struct guard *guard, struct denial *denial)
 	struct rp_file_rule *rule = 0;
 	struct inode *inode, *real;
 	struct dentry *dentry, *dir;
-	__u32 len;
+	__u64 len;
 
 	if (!guard || !denial)
 		return 0;
@@ -280,8 +280,10 @@ __noinline int check_name(struct guard *guard, struct denial *denial)
 	if (!inode || !len || len >= RP_NAME)
 		return 0;
 	name.len = len;
-	if (bpf_probe_read_kernel(name.text, len & (RP_NAME - 1),
-				  BPF_CORE_READ(dentry, d_name.name)))
+	/* A bound that the verifier keeps before kernel 6.3: see exec.bpf.c. */
+	barrier_var(len);
+	len &= RP_NAME - 1;
+	if (bpf_probe_read_kernel(name.text, len, BPF_CORE_READ(dentry, d_name.name)))
 		return 0;
 	bpf_loop(RP_NAME, hash_step, &name, 0);
 	if (!is_overlay(inode)) {

@@ -57,7 +57,7 @@ const FURNITURE: &str = "rm -rf /opt/*; mkdir -p /opt/deny /opt/keep /vol
 
 /// Whether anything protected changed, for the end of a line.
 const UNCHANGED: &str = "for d in /opt /vol; do \
-     read -r now < $d/keep/f; [ \"$now\" = original ] || echo HIT changed; done 2>/dev/null
+     [ \"$(cat $d/keep/f)\" = original ] || echo HIT changed; done 2>/dev/null
      [ ! -e /tmp/got ] || echo HIT; rm -rf /tmp/*";
 
 fn path(path: &str) -> GuardedPath {

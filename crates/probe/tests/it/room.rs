@@ -32,7 +32,7 @@ pivot_root . before
 umount -l /before
 ip link set lo up
 cd /tmp
-eval "$PREPARE"
+eval "$PREPARE" > /dev/null
 echo 0 > "/sys/fs/cgroup/$cg/cgroup.procs"
 exec "$SHELL_INSIDE" -c 'echo ready; while read -r line; do eval "$line"; echo "== done"; done'
 "#;
