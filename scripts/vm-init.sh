@@ -31,7 +31,8 @@ echo "VM KERNEL $(uname -r), lsm $(cat /sys/kernel/security/lsm)"
 filter=$(sed -n 's/.*rampart\.filter=\([^ ]*\).*/\1/p' /proc/cmdline)
 export RAMPART_EXPECT_LSM=1
 RAMPART_HOSTILE=$(sed -n 's/.*rampart\.hostile=\([^ ]*\).*/\1/p' /proc/cmdline)
-export RAMPART_HOSTILE
+RAMPART_STEP=$(sed -n 's/.*rampart\.step=\([^ ]*\).*/\1/p' /proc/cmdline)
+export RAMPART_HOSTILE RAMPART_STEP
 mkdir -p /opt /mnt
 if /tests/it --test-threads=1 --nocapture $filter; then
     echo "VM TESTS PASSED"

@@ -158,7 +158,7 @@ run_kernel() {
     say "booting $(basename "$image")"
     timeout "${RAMPART_VM_SECONDS:-1200}" qemu-system-x86_64 -accel tcg -machine q35 -cpu max -smp 2 -m 3072 \
         -nographic -no-reboot -nodefaults -serial stdio -kernel "$image" -initrd "$cache/$line.cpio.gz" \
-        -append "console=ttyS0 quiet panic=-1 lsm=lockdown,capability,landlock,yama,bpf mitigations=off rampart.filter=${RAMPART_VM_FILTER:-} rampart.hostile=${RAMPART_HOSTILE:-}" \
+        -append "console=ttyS0 quiet panic=-1 lsm=lockdown,capability,landlock,yama,bpf mitigations=off rampart.filter=${RAMPART_VM_FILTER:-} rampart.hostile=${RAMPART_HOSTILE:-} rampart.step=${RAMPART_STEP:-}" \
         < /dev/null | tee "$log"
     grep -q '^VM TESTS PASSED' "$log" || die "$line: tests failed; the console is in $log"
     say "$line: passed"

@@ -428,7 +428,11 @@ impl Inner {
     fn inherit_policy(&self, label: u32, attach: &Attach) -> Result<(), Error> {
         let policies = &self.maps.policies;
         let policy = |label: u32| -> Option<PolicyValue> {
-            intf::read(&policies.lookup(&label.to_ne_bytes(), MapFlags::ANY).ok()??)
+            intf::read(
+                &policies
+                    .lookup(&label.to_ne_bytes(), MapFlags::ANY)
+                    .ok()??,
+            )
         };
         if policy(label).is_some() {
             return Ok(());

@@ -2,8 +2,8 @@
 //! both ends are built together, so that would be a corrupt ring.
 
 use crate::{
-    Cred, CredCause, Denied, DeniedOp, DenyReason, Direction, Event, Exec, Exit, FileId, FirstExec, Fork, KillReason, Killed,
-    NetEvent, NetHook, Socket, SocketOp, Task,
+    Cred, CredCause, Denied, DeniedOp, DenyReason, Direction, Event, Exec, Exit, FileId, FirstExec,
+    Fork, KillReason, Killed, NetEvent, NetHook, Socket, SocketOp, Task,
     intf::{self, exec_flag, kind, verdict},
 };
 use rampart_model::{Timestamp, Verdict};

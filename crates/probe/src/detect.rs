@@ -181,7 +181,13 @@ impl Trials {
         };
         let deny = if guards { "deny" } else { "detect" };
         vec![
-            entry("exec", fan, "deny", asks || guards, note(&self.fanotify, "")),
+            entry(
+                "exec",
+                fan,
+                "deny",
+                asks || guards,
+                note(&self.fanotify, ""),
+            ),
             entry(
                 "file-open",
                 fan,
@@ -189,7 +195,13 @@ impl Trials {
                 asks || guards,
                 note(&self.fanotify, "openat2 and io_uring opens count as writes"),
             ),
-            entry("file-change", lsm.filter(|_| guards), deny, asks || guards, changes),
+            entry(
+                "file-change",
+                lsm.filter(|_| guards),
+                deny,
+                asks || guards,
+                changes,
+            ),
             entry(
                 "drift",
                 at_exec,
@@ -218,7 +230,13 @@ impl Trials {
                 network && self.skb.is_ok(),
                 note(&self.skb, "raw packet sockets are not covered"),
             ),
-            entry("setuid", lsm.filter(|_| guards), deny, sees, after.to_owned()),
+            entry(
+                "setuid",
+                lsm.filter(|_| guards),
+                deny,
+                sees,
+                after.to_owned(),
+            ),
             entry(
                 "lsm",
                 lsm,
@@ -270,9 +288,9 @@ pub(crate) fn lsm_loads() -> Tried {
     )?;
     let listed = fs::read_to_string("/sys/kernel/security/lsm");
     match listed {
-        Ok(list) if !list.trim().split(',').any(|name| name == "bpf") => Err(
-            "the kernel was started without it: add bpf to lsm= on its command line".to_owned(),
-        ),
+        Ok(list) if !list.trim().split(',').any(|name| name == "bpf") => {
+            Err("the kernel was started without it: add bpf to lsm= on its command line".to_owned())
+        }
         _ => Ok(()),
     }
 }

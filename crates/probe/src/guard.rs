@@ -58,9 +58,8 @@ impl Identifier {
         };
         // SAFETY: the context lives through the call and its size is given; the kernel writes it
         // back to where it read it.
-        let rc = unsafe {
-            libbpf_sys::bpf_prog_test_run_opts(self.0.as_raw_fd(), &raw mut options)
-        };
+        let rc =
+            unsafe { libbpf_sys::bpf_prog_test_run_opts(self.0.as_raw_fd(), &raw mut options) };
         if rc != 0 {
             return Err(io::Error::from_raw_os_error(-rc));
         }
@@ -135,8 +134,18 @@ impl Guarded {
     }
 
     pub(crate) fn same_rules(&self, other: &Self) -> bool {
-        let files = |g: &Self| g.files.iter().map(|(k, r)| (FileKey { set: 0, ..*k }, *r)).collect::<Vec<_>>();
-        let names = |g: &Self| g.names.iter().map(|(k, r)| (NameKey { set: 0, ..*k }, *r)).collect::<Vec<_>>();
+        let files = |g: &Self| {
+            g.files
+                .iter()
+                .map(|(k, r)| (FileKey { set: 0, ..*k }, *r))
+                .collect::<Vec<_>>()
+        };
+        let names = |g: &Self| {
+            g.names
+                .iter()
+                .map(|(k, r)| (NameKey { set: 0, ..*k }, *r))
+                .collect::<Vec<_>>()
+        };
         self.flags == other.flags && files(self) == files(other) && names(self) == names(other)
     }
 }
@@ -206,7 +215,10 @@ impl Resolver<'_> {
     }
 
     fn place(&mut self, guarded: &GuardedPath, rule: FileRule) {
-        let pattern = guarded.path.file_name().filter(|n| n.as_bytes().contains(&b'*'));
+        let pattern = guarded
+            .path
+            .file_name()
+            .filter(|n| n.as_bytes().contains(&b'*'));
         let base = match (pattern, guarded.path.parent()) {
             (Some(_), Some(dir)) => dir,
             _ => guarded.path.as_path(),

@@ -385,9 +385,13 @@ impl Maps {
         let one = 1u32.to_ne_bytes();
         let maps = object.maps().filter_map(|m| object_id(m.as_fd()));
         let programs = object.progs().filter(|p| p.autoload());
-        let programs = programs.filter_map(|p| object_id(p.as_fd()).map(|id| id | intf::OWN_PROGRAM));
+        let programs =
+            programs.filter_map(|p| object_id(p.as_fd()).map(|id| id | intf::OWN_PROGRAM));
         for id in maps.chain(programs) {
-            if let Err(error) = self.own_objects.update(&id.to_ne_bytes(), &one, MapFlags::ANY) {
+            if let Err(error) = self
+                .own_objects
+                .update(&id.to_ne_bytes(), &one, MapFlags::ANY)
+            {
                 tracing::warn!(%error, "a map or program of ours is not protected");
             }
         }

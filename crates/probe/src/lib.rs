@@ -42,11 +42,12 @@ pub use control::Control;
 pub use detect::{Capabilities, detect};
 pub use error::Error;
 pub use event::{
-    Cred, CredCause, Denied, DeniedOp, DenyReason, Direction, Event, Exec, Exit, FileAct, FileId, FileOp, FirstExec, Flow, Fork,
-    KillReason, Killed, NetEvent, NetHook, Ring, Socket, SocketOp, Task,
+    Cred, CredCause, Denied, DeniedOp, DenyReason, Direction, Event, Exec, Exit, FileAct, FileId,
+    FileOp, FirstExec, Flow, Fork, KillReason, Killed, NetEvent, NetHook, Ring, Socket, SocketOp,
+    Task,
 };
-pub use kernel::ProgramCost;
 pub use judge::{AllowAll, Ask, AskKind, Decision, Judge};
+pub use kernel::ProgramCost;
 pub use pin::{PIN_DIR, uninstall};
 pub use policy::{Attach, Guard, GuardedPath, KernelPolicy, NetVerdict, ProtectedPath};
 pub use probe::Probe;

@@ -98,7 +98,8 @@ impl Pins {
     pub(crate) fn pin_link(&self, program: &str, link: &mut Link) -> Result<(), Error> {
         let fresh = self.dir.join(format!("fresh_{program}"));
         let _ = fs::remove_file(&fresh);
-        link.pin(&fresh).map_err(Error::kernel("to pin a program"))?;
+        link.pin(&fresh)
+            .map_err(Error::kernel("to pin a program"))?;
         fs::rename(&fresh, self.dir.join(format!("link_{program}")))
             .map_err(Error::system("replacing a pinned program"))
     }

@@ -80,7 +80,11 @@ fn reason(denied: &Denied, guard: &rampart_probe::Guard) -> (String, String) {
         }
         DenyReason::Guard => (
             String::new(),
-            format!("{} is not for this workload ({})", denied.op.name(), denied.detail),
+            format!(
+                "{} is not for this workload ({})",
+                denied.op.name(),
+                denied.detail
+            ),
         ),
         DenyReason::Anonymous => (
             String::new(),

@@ -2,7 +2,7 @@
 //! kernel with BPF-LSM: see `scripts/vm.sh`.
 
 use crate::{
-    rig::{Rig, guards},
+    rig::{Rig, environment, guards},
     room::Room,
     route,
 };
@@ -37,7 +37,8 @@ fn the_guard_holds() {
         a_swap_of_policies_leaves_no_window,
         crate::hostile::every_route_of_the_corpus_is_held,
     ];
-    for step in steps {
+    let first = environment("RAMPART_STEP").and_then(|n| n.parse().ok());
+    for step in steps.iter().skip(first.unwrap_or(0)) {
         let begun = std::time::Instant::now();
         step(&rig);
         eprintln!("step took {:?}", begun.elapsed());
@@ -153,7 +154,9 @@ const WAYS: &[Way] = &[
     Sh("touch /tmp/echo; mount --bind /opt/deny/echo /tmp/echo; /tmp/echo HIT"),
     Sh("mkdir /tmp/b; mount --bind /opt/deny /tmp/b; /tmp/b/echo HIT"),
     Sh("unshare -m /opt/deny/echo HIT"),
-    Sh("mkdir /sys/fs/cgroup/away; sh -c 'echo 0 > /sys/fs/cgroup/away/cgroup.procs; /opt/deny/echo HIT'"),
+    Sh(
+        "mkdir /sys/fs/cgroup/away; sh -c 'echo 0 > /sys/fs/cgroup/away/cgroup.procs; /opt/deny/echo HIT'",
+    ),
     Sh("/lib64/ld-linux-x86-64.so.2 /opt/deny/echo HIT"),
     Sh("/opt/deny/s.sh"),
     Sh("sh /opt/deny/s.sh"),
@@ -221,12 +224,7 @@ pub(crate) fn is_hit(out: &str) -> bool {
 
 /// What each way did: all in one room, every way in mounts of its own, and where nothing is
 /// guarded among new furniture.
-fn hits(
-    rig: &Rig,
-    label: u32,
-    policy: Option<&KernelPolicy>,
-    ways: &[Way],
-) -> Vec<(String, bool)> {
+fn hits(rig: &Rig, label: u32, policy: Option<&KernelPolicy>, ways: &[Way]) -> Vec<(String, bool)> {
     let mut script = String::new();
     for (i, way) in ways.iter().enumerate() {
         let wait = if matches!(way, Call(_, P)) {
@@ -292,9 +290,12 @@ fn a_denial_tells_who_what_and_why(rig: &Rig) {
     assert_eq!(write.path, "/opt/keep/f");
     assert_eq!(write.rule, 2);
     let counters = rig.control.counters();
-    for counter in [Counter::ExecsDenied, Counter::FilesDenied] {
-        assert_eq!(counters[&counter], before[&counter] + 1, "{counter:?}");
-    }
+    assert_eq!(
+        counters[&Counter::ExecsDenied],
+        before[&Counter::ExecsDenied] + 1
+    );
+    // A shell may look into what it could not run.
+    assert!(counters[&Counter::FilesDenied] > before[&Counter::FilesDenied]);
 }
 
 /// Acts that have no file.
@@ -371,13 +372,28 @@ fn exempt_programs_names_to_come_and_open_files(rig: &Rig) {
         room.run(line)
     };
     // A copy of an exempt program is another program.
-    let out = run(61, "cp /bin/busybox /tmp/busybox; /tmp/busybox sh -c 'echo copy > /opt/keep/f'; cat /opt/keep/f");
+    let out = run(
+        61,
+        "cp /bin/busybox /tmp/busybox; /tmp/busybox sh -c 'echo copy > /opt/keep/f'; cat /opt/keep/f",
+    );
     assert_eq!(out.trim(), "original");
-    let out = run(62, "busybox sh -c 'echo busybox > /opt/keep/f'; echo dash > /opt/keep/f; cat /opt/keep/f");
+    let out = run(
+        62,
+        "busybox sh -c 'echo busybox > /opt/keep/f'; echo dash > /opt/keep/f; cat /opt/keep/f",
+    );
     assert_eq!(out.trim(), "busybox");
-    let out = run(63, "echo x > /opt/keep/missing; mkdir /opt/keep/missing; echo x > /opt/keep/other; ls /opt/keep");
-    assert_eq!(out.split_whitespace().collect::<Vec<_>>(), ["f", "other", "s"]);
-    let out = run(64, "mkdir /vol/keep/d; echo x > /vol/keep/new; rm -f /vol/keep/s; mv /vol/keep/s /vol; ls /vol/keep");
+    let out = run(
+        63,
+        "echo x > /opt/keep/missing; mkdir /opt/keep/missing; echo x > /opt/keep/other; ls /opt/keep",
+    );
+    assert_eq!(
+        out.split_whitespace().collect::<Vec<_>>(),
+        ["f", "other", "s"]
+    );
+    let out = run(
+        64,
+        "mkdir /vol/keep/d; echo x > /vol/keep/new; rm -f /vol/keep/s; mv /vol/keep/s /vol; ls /vol/keep",
+    );
     assert_eq!(out.split_whitespace().collect::<Vec<_>>(), ["f", "s"]);
 }
 
@@ -403,7 +419,10 @@ fn a_swap_of_policies_leaves_no_window(rig: &Rig) {
     }
     std::fs::write(format!("/proc/{}/root/tmp/stop", room.pid), "").unwrap();
     let out = room.answer();
-    assert!(out.starts_with("tries ") && out.ends_with("original\n") && !is_hit(&out), "{out}");
+    assert!(
+        out.starts_with("tries ") && out.ends_with("original\n") && !is_hit(&out),
+        "{out}"
+    );
     assert!(!out.starts_with("tries 0"), "{out}");
 }
 

@@ -4,7 +4,7 @@
 
 use crate::{
     guard::{guard, is_hit, policy, quoted},
-    rig::Rig,
+    rig::{Rig, environment},
     room::Room,
     route,
 };
@@ -30,7 +30,7 @@ pub(crate) fn every_route_of_the_corpus_is_held(rig: &Rig) {
         &["/opt/prot/f", "/optv/prot/f"],
         &["/opt/prot/s", "/optv/prot/s"],
     ));
-    let only = std::env::var("RAMPART_HOSTILE").unwrap_or_default();
+    let only = environment("RAMPART_HOSTILE").unwrap_or_default();
     let mut rows = Vec::new();
     let mut script = String::new();
     for row in corpus.lines() {

@@ -30,6 +30,10 @@ pub(crate) fn able() -> bool {
     true
 }
 
+pub(crate) fn environment(name: &str) -> Option<String> {
+    std::env::var_os(name)?.into_string().ok()
+}
+
 fn found() -> &'static Capabilities {
     static FOUND: OnceLock<Capabilities> = OnceLock::new();
     FOUND.get_or_init(detect)
@@ -37,7 +41,7 @@ fn found() -> &'static Capabilities {
 
 /// The same for BPF-LSM.
 pub(crate) fn guards() -> bool {
-    let known = std::env::var("RAMPART_EXPECT_LSM").ok();
+    let known = environment("RAMPART_EXPECT_LSM");
     let able = able() && known.map_or_else(|| found().tier == Tier::Lsm, |known| known == "1");
     if !able {
         eprintln!("skipped: no BPF-LSM here; scripts/vm.sh boots kernels that have it");
@@ -139,10 +143,7 @@ impl Rig {
         Self::start(config, |_| Decision::Allow)
     }
 
-    fn start(
-        config: Config,
-        rule: impl Fn(&Ask) -> Decision + Send + Sync + 'static,
-    ) -> Self {
+    fn start(config: Config, rule: impl Fn(&Ask) -> Decision + Send + Sync + 'static) -> Self {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = Arc::new(Kept::default());
         let judge = Arc::new(Closure {

@@ -2,6 +2,7 @@
 //! a room as `it route::act --exact --ignored` with the way and its file in the environment. `HIT`
 //! on standard output says that the act succeeded.
 
+use crate::rig::environment;
 use std::{
     ffi::{CStr, CString},
     io, mem, ptr,
@@ -19,7 +20,7 @@ pub(crate) fn command(route: &str, file: &str) -> String {
 #[test]
 #[ignore = "one step of other tests"]
 fn act() {
-    let (Ok(route), Ok(file)) = (std::env::var("ROUTE"), std::env::var("ROUTE_FILE")) else {
+    let (Some(route), Some(file)) = (environment("ROUTE"), environment("ROUTE_FILE")) else {
         return;
     };
     let path = CString::new(file.clone()).unwrap();
@@ -60,89 +61,244 @@ fn put(fd: i32) -> io::Result<bool> {
 }
 
 fn on_file(route: &str, path: &CStr) -> io::Result<bool> {
-    use libc::{O_APPEND, O_PATH, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY};
-    // SAFETY: plain system calls on live buffers and descriptors of our own; see each.
-    unsafe {
-        match route {
-            "append" => put(open(path, O_WRONLY | O_APPEND)?),
-            "read-truncate" => open(path, O_RDONLY | O_TRUNC).map(|_| true),
-            "truncate" => fails(libc::truncate(path.as_ptr(), 1)).map(|_| true),
-            "ftruncate" => fails(libc::ftruncate(open(path, O_RDWR)?, 1)).map(|_| true),
-            "map-shared" => {
-                let map = map(open(path, O_RDWR)?, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED)?;
-                ptr::copy_nonoverlapping(c"HIT".as_ptr(), map.cast(), 3);
-                Ok(true)
+    let kinds: [fn(&str, &CStr) -> Option<io::Result<bool>>; 5] =
+        [write_to, touch, read_from, run, act_without_file];
+    let done = kinds.iter().find_map(|kind| kind(route, path));
+    done.unwrap_or_else(|| panic!("no route {route}"))
+}
+
+fn write_to(route: &str, path: &CStr) -> Option<io::Result<bool>> {
+    use libc::{O_APPEND, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY};
+    let attempt = || {
+        // SAFETY: plain system calls on live buffers and descriptors of our own.
+        unsafe {
+            match route {
+                "append" => put(open(path, O_WRONLY | O_APPEND)?),
+                "read-truncate" => open(path, O_RDONLY | O_TRUNC).map(|_| true),
+                "truncate" => fails(libc::truncate(path.as_ptr(), 1)).map(|_| true),
+                "ftruncate" => fails(libc::ftruncate(open(path, O_RDWR)?, 1)).map(|_| true),
+                "map-shared" => {
+                    let map = map(
+                        open(path, O_RDWR)?,
+                        libc::PROT_READ | libc::PROT_WRITE,
+                        libc::MAP_SHARED,
+                    )?;
+                    ptr::copy_nonoverlapping(c"HIT".as_ptr(), map.cast(), 3);
+                    Ok(true)
+                }
+                "fallocate" => fails(libc::fallocate(open(path, O_RDWR)?, 0, 0, 999)).map(|_| true),
+                "reopen" => {
+                    let fd = open(path, O_RDONLY)?;
+                    let link = CString::new(format!("/proc/self/fd/{fd}")).unwrap();
+                    put(open(&link, O_WRONLY)?)
+                }
+                "openat2" => {
+                    let mut how: libc::open_how = mem::zeroed();
+                    how.flags = O_WRONLY as u64;
+                    let fd = libc::syscall(
+                        libc::SYS_openat2,
+                        libc::AT_FDCWD,
+                        path.as_ptr(),
+                        &how,
+                        mem::size_of_val(&how),
+                    );
+                    put(fails(fd)? as i32)
+                }
+                "exchange" => {
+                    let other = c"/opt/other";
+                    put(open(other, O_WRONLY | libc::O_CREAT)?)?;
+                    fails(libc::renameat2(
+                        libc::AT_FDCWD,
+                        other.as_ptr(),
+                        libc::AT_FDCWD,
+                        path.as_ptr(),
+                        libc::RENAME_EXCHANGE,
+                    ))
+                    .map(|_| true)
+                }
+                _ => Ok(false),
             }
-            "fallocate" => fails(libc::fallocate(open(path, O_RDWR)?, 0, 0, 999)).map(|_| true),
-            "reopen" => {
-                let fd = open(path, O_RDONLY)?;
-                let link = CString::new(format!("/proc/self/fd/{fd}")).unwrap();
-                put(open(&link, O_WRONLY)?)
-            }
-            "openat2" => {
-                let mut how: libc::open_how = mem::zeroed();
-                how.flags = O_WRONLY as u64;
-                let fd = libc::syscall(libc::SYS_openat2, libc::AT_FDCWD, path.as_ptr(), &how, mem::size_of_val(&how));
-                put(fails(fd)? as i32)
-            }
-            "exchange" => {
-                let other = c"/opt/other";
-                put(open(other, O_WRONLY | libc::O_CREAT)?)?;
-                fails(libc::renameat2(libc::AT_FDCWD, other.as_ptr(), libc::AT_FDCWD, path.as_ptr(), libc::RENAME_EXCHANGE)).map(|_| true)
-            }
-            "times" => fails(libc::utimensat(libc::AT_FDCWD, path.as_ptr(), [libc::timespec { tv_sec: 1, tv_nsec: 0 }; 2].as_ptr(), 0)).map(|_| true),
-            "xattr" => fails(libc::setxattr(path.as_ptr(), c"trusted.x".as_ptr(), c"1".as_ptr().cast(), 1, 0)).map(|_| true),
-            "handle" => put(by_handle(path, O_WRONLY)?),
-            "handle-read" => show(by_handle(path, O_RDONLY)?),
-            "map-read" => {
-                let map = map(open(path, O_RDONLY)?, libc::PROT_READ, libc::MAP_PRIVATE)?;
-                Ok(libc::write(1, map, 6) > 0)
-            }
-            "sendfile" => {
-                let fd = open(path, O_RDONLY)?;
-                fails(libc::sendfile(1, fd, ptr::null_mut(), 64)).map(|n| n > 0)
-            }
-            "pidfd" => taken_from_child(path),
-            "ring" => ring(path, O_WRONLY),
-            "ring-read" => ring(path, O_RDONLY),
-            "exec-fd" => exec_fd(open(path, O_RDONLY)?),
-            "exec-path-fd" => exec_fd(open(path, O_PATH)?),
-            "exec-memfd" => {
-                let from = open(path, O_RDONLY)?;
-                let to = fails(libc::memfd_create(c"lib".as_ptr(), 0))?;
-                fails(libc::sendfile(to, from, ptr::null_mut(), 1 << 30))?;
-                exec_fd(to)
-            }
-            "exec-thread" => {
-                let path = path.to_owned();
-                std::thread::spawn(move || exec(&path)).join().unwrap()
-            }
-            "exec" => exec(path),
-            "map-exec" => map(open(path, O_RDONLY)?, libc::PROT_READ | libc::PROT_EXEC, libc::MAP_PRIVATE).map(|_| true),
-            "traced" => traced(),
-            "setuid" => {
-                fails(libc::setresuid(1000, 1000, 0))?;
-                fails(libc::setuid(0)).map(|_| true)
-            }
-            "user-namespace" => fails(libc::unshare(libc::CLONE_NEWUSER)).map(|_| true),
-            "bpf" => {
-                let attr = [1u32, 4, 4, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-                fails(libc::syscall(libc::SYS_bpf, 0, attr.as_ptr(), mem::size_of_val(&attr))).map(|_| true)
-            }
-            "module" => {
-                let refused = libc::syscall(libc::SYS_init_module, c"x".as_ptr(), 1usize, c"".as_ptr());
-                let error = io::Error::last_os_error();
-                // Without the guard the kernel finds that this is no module.
-                if refused < 0 && error.raw_os_error() == Some(libc::EPERM) { Err(error) } else { Ok(true) }
-            }
-            "anonymous" => {
-                let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-                let page = map_at(-1, libc::PROT_READ | libc::PROT_WRITE, flags)?;
-                fails(libc::mprotect(page, 4096, libc::PROT_READ | libc::PROT_EXEC)).map(|_| true)
-            }
-            other => panic!("no route {other}"),
         }
-    }
+    };
+    [
+        "append",
+        "read-truncate",
+        "truncate",
+        "ftruncate",
+        "map-shared",
+        "fallocate",
+        "reopen",
+        "openat2",
+        "exchange",
+    ]
+    .contains(&route)
+    .then(attempt)
+}
+
+fn touch(route: &str, path: &CStr) -> Option<io::Result<bool>> {
+    use libc::O_WRONLY;
+    let attempt = || {
+        // SAFETY: plain system calls on live buffers and descriptors of our own.
+        unsafe {
+            match route {
+                "times" => fails(libc::utimensat(
+                    libc::AT_FDCWD,
+                    path.as_ptr(),
+                    [libc::timespec {
+                        tv_sec: 1,
+                        tv_nsec: 0,
+                    }; 2]
+                        .as_ptr(),
+                    0,
+                ))
+                .map(|_| true),
+                "xattr" => fails(libc::setxattr(
+                    path.as_ptr(),
+                    c"trusted.x".as_ptr(),
+                    c"1".as_ptr().cast(),
+                    1,
+                    0,
+                ))
+                .map(|_| true),
+                "handle" => put(by_handle(path, O_WRONLY)?),
+                "pidfd" => taken_from_child(path),
+                "ring" => ring(path, O_WRONLY),
+                _ => Ok(false),
+            }
+        }
+    };
+    ["times", "xattr", "handle", "pidfd", "ring"]
+        .contains(&route)
+        .then(attempt)
+}
+
+fn read_from(route: &str, path: &CStr) -> Option<io::Result<bool>> {
+    use libc::O_RDONLY;
+    let attempt = || {
+        // SAFETY: plain system calls on live buffers and descriptors of our own.
+        unsafe {
+            match route {
+                "handle-read" => show(by_handle(path, O_RDONLY)?),
+                "map-read" => {
+                    let map = map(open(path, O_RDONLY)?, libc::PROT_READ, libc::MAP_PRIVATE)?;
+                    Ok(libc::write(1, map, 6) > 0)
+                }
+                "sendfile" => {
+                    let fd = open(path, O_RDONLY)?;
+                    fails(libc::sendfile(1, fd, ptr::null_mut(), 64)).map(|n| n > 0)
+                }
+                "ring-read" => ring(path, O_RDONLY),
+                _ => Ok(false),
+            }
+        }
+    };
+    ["handle-read", "map-read", "sendfile", "ring-read"]
+        .contains(&route)
+        .then(attempt)
+}
+
+fn run(route: &str, path: &CStr) -> Option<io::Result<bool>> {
+    use libc::{O_PATH, O_RDONLY};
+    let attempt = || {
+        // SAFETY: plain system calls on live buffers and descriptors of our own.
+        unsafe {
+            match route {
+                "exec-fd" => exec_fd(open(path, O_RDONLY)?),
+                "exec-path-fd" => exec_fd(open(path, O_PATH)?),
+                "exec-memfd" => {
+                    let from = open(path, O_RDONLY)?;
+                    let to = fails(libc::memfd_create(c"lib".as_ptr(), 0))?;
+                    fails(libc::sendfile(to, from, ptr::null_mut(), 1 << 30))?;
+                    exec_fd(to)
+                }
+                "exec-thread" => {
+                    let path = path.to_owned();
+                    std::thread::spawn(move || exec(&path)).join().unwrap()
+                }
+                "exec" => exec(path),
+                "map-exec" => map(
+                    open(path, O_RDONLY)?,
+                    libc::PROT_READ | libc::PROT_EXEC,
+                    libc::MAP_PRIVATE,
+                )
+                .map(|_| true),
+                _ => Ok(false),
+            }
+        }
+    };
+    [
+        "exec-fd",
+        "exec-path-fd",
+        "exec-memfd",
+        "exec-thread",
+        "exec",
+        "map-exec",
+    ]
+    .contains(&route)
+    .then(attempt)
+}
+
+fn act_without_file(route: &str, _path: &CStr) -> Option<io::Result<bool>> {
+    let attempt = || {
+        // SAFETY: plain system calls on live buffers and descriptors of our own.
+        unsafe {
+            match route {
+                "traced" => traced(),
+                "setuid" => {
+                    fails(libc::setresuid(1000, 1000, 0))?;
+                    fails(libc::setuid(0)).map(|_| true)
+                }
+                "user-namespace" => in_user_namespace(),
+                "bpf" => {
+                    let attr = [1u32, 4, 4, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+                    fails(libc::syscall(
+                        libc::SYS_bpf,
+                        0,
+                        attr.as_ptr(),
+                        mem::size_of_val(&attr),
+                    ))
+                    .map(|_| true)
+                }
+                "module" => {
+                    let image = [0u8; 4096];
+                    let refused = libc::syscall(
+                        libc::SYS_init_module,
+                        image.as_ptr(),
+                        image.len(),
+                        c"".as_ptr(),
+                    );
+                    let error = io::Error::last_os_error();
+                    // Without the guard the kernel finds that this is no module.
+                    if refused < 0 && error.raw_os_error() == Some(libc::EPERM) {
+                        Err(error)
+                    } else {
+                        Ok(true)
+                    }
+                }
+                "anonymous" => {
+                    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+                    let page = map_at(-1, libc::PROT_READ | libc::PROT_WRITE, flags)?;
+                    fails(libc::mprotect(
+                        page,
+                        4096,
+                        libc::PROT_READ | libc::PROT_EXEC,
+                    ))
+                    .map(|_| true)
+                }
+                _ => Ok(false),
+            }
+        }
+    };
+    [
+        "traced",
+        "setuid",
+        "user-namespace",
+        "bpf",
+        "module",
+        "anonymous",
+    ]
+    .contains(&route)
+    .then(attempt)
 }
 
 fn map(fd: i32, protection: i32, flags: i32) -> io::Result<*mut libc::c_void> {
@@ -217,12 +373,7 @@ fn by_handle(path: &CStr, flags: i32) -> io::Result<i32> {
             &raw mut mount,
             0,
         ))?;
-        let fd = libc::syscall(
-            libc::SYS_open_by_handle_at,
-            parent,
-            &raw mut handle,
-            flags,
-        );
+        let fd = libc::syscall(libc::SYS_open_by_handle_at, parent, &raw mut handle, flags);
         fails(fd).map(|fd| fd as i32)
     }
 }
@@ -247,6 +398,28 @@ fn taken_from_child(path: &CStr) -> io::Result<bool> {
         libc::kill(child, libc::SIGKILL);
         libc::waitpid(child, ptr::null_mut(), 0);
         put(fails(taken)? as i32)
+    }
+}
+
+/// In a child, because a process of many threads may not.
+fn in_user_namespace() -> io::Result<bool> {
+    // SAFETY: plain system calls; the child makes one and ends.
+    unsafe {
+        let child = libc::fork();
+        if child == 0 {
+            let rc = libc::unshare(libc::CLONE_NEWUSER);
+            libc::_exit(if rc == 0 {
+                0
+            } else {
+                *libc::__errno_location()
+            });
+        }
+        let mut status = 0;
+        libc::waitpid(child, &raw mut status, 0);
+        match libc::WEXITSTATUS(status) {
+            0 => Ok(true),
+            code => Err(io::Error::from_raw_os_error(code)),
+        }
     }
 }
 
@@ -281,7 +454,9 @@ fn ring(path: &CStr, flags: i32) -> io::Result<bool> {
     }
     let mut text = [0u8; 64];
     let n = ring.submit(READ, fd, text.as_mut_ptr() as u64, 63, 0)?;
-    say(&String::from_utf8_lossy(&text[..usize::try_from(n).unwrap()]));
+    say(&String::from_utf8_lossy(
+        &text[..usize::try_from(n).unwrap()],
+    ));
     Ok(n > 0)
 }
 
@@ -298,7 +473,11 @@ impl Ring {
         let mut params = [0u32; 30];
         // SAFETY: the parameters are 120 bytes, and the mappings are as the interface says.
         unsafe {
-            let fd = fails(libc::syscall(libc::SYS_io_uring_setup, 4, params.as_mut_ptr()))? as i32;
+            let fd = fails(libc::syscall(
+                libc::SYS_io_uring_setup,
+                4,
+                params.as_mut_ptr(),
+            ))? as i32;
             let shared = libc::MAP_SHARED | libc::MAP_POPULATE;
             let both = libc::PROT_READ | libc::PROT_WRITE;
             let queue = libc::mmap(ptr::null_mut(), 4096, both, shared, fd, 0);
@@ -336,7 +515,15 @@ impl Ring {
             std::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
             word(sq_tail).write_volatile(tail + 1);
             std::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
-            fails(libc::syscall(libc::SYS_io_uring_enter, self.fd, 1, 1, 1, 0, 0))?;
+            fails(libc::syscall(
+                libc::SYS_io_uring_enter,
+                self.fd,
+                1,
+                1,
+                1,
+                0,
+                0,
+            ))?;
             let head = word(cq_head).read_volatile();
             let at = (head & word(cq_mask).read_volatile()) as usize;
             let result = self.queue.add(cqes as usize + at * 16 + 8).cast::<i32>();
@@ -376,8 +563,14 @@ fn mapped(port: u16) -> libc::sockaddr_in6 {
 
 fn connect<A>(fd: i32, address: &A) -> io::Result<()> {
     // SAFETY: the address lives and its length is given.
-    fails(unsafe { libc::connect(fd, ptr::from_ref(address).cast(), mem::size_of::<A>() as u32) })
-        .map(|_| ())
+    fails(unsafe {
+        libc::connect(
+            fd,
+            ptr::from_ref(address).cast(),
+            mem::size_of::<A>() as u32,
+        )
+    })
+    .map(|_| ())
 }
 
 fn send_to<A>(fd: i32, address: &A, flags: i32) -> io::Result<bool> {
@@ -413,7 +606,11 @@ fn net(route: &str, port: u16) -> io::Result<bool> {
             connect(fd, &v4(port))?;
             put(fd)
         }
-        "fast-open" => send_to(socket(AF_INET, SOCK_STREAM, 0)?, &v4(port), libc::MSG_FASTOPEN),
+        "fast-open" => send_to(
+            socket(AF_INET, SOCK_STREAM, 0)?,
+            &v4(port),
+            libc::MSG_FASTOPEN,
+        ),
         "udp" => send_to(socket(AF_INET, SOCK_DGRAM, 0)?, &v4(port), 0),
         "udp-mapped" => send_to(socket(AF_INET6, SOCK_DGRAM, 0)?, &mapped(port), 0),
         "udp-connected" => {

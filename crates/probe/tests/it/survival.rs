@@ -2,7 +2,7 @@
 
 use crate::{
     guard::{furnish, is_hit, standard},
-    rig::guards,
+    rig::{environment, guards},
     room::Room,
 };
 use rampart_model::node::Counter;
@@ -21,7 +21,7 @@ use std::{
 #[test]
 #[ignore = "one step of another test"]
 fn agent() {
-    let number = |name| std::env::var(name).ok()?.parse::<u64>().ok();
+    let number = |name| environment(name)?.parse::<u64>().ok();
     let (Some(cgroup_id), Some(pid)) = (number("ROOM_CGROUP"), number("ROOM_PID")) else {
         return;
     };
@@ -112,7 +112,10 @@ fn enforcement_outlives_the_agent_until_it_is_uninstalled() {
     let mut label = first;
     for _ in 0..1 {
         let (agent, next, told) = start(&room);
-        assert!(next > label, "a label of a predecessor's is not given again");
+        assert!(
+            next > label,
+            "a label of a predecessor's is not given again"
+        );
         assert!(told > 0, "nothing was told of what happened meanwhile");
         label = next;
         kill(agent);
