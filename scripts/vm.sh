@@ -100,7 +100,7 @@ add_hostile() {
     gcc -c -o "$root/hostile/sc.o" "$sources/sc.s"
     objcopy -O binary -j .text "$root/hostile/sc.o" "$root/hostile/sc"
     rm "$root/hostile/sc.o"
-    python=$(readlink -f "$(command -v python3)")
+    python=$(python3 -c 'import os, sys; print(os.path.realpath(sys.executable))')
     copy_program "$root" "$python" /usr/bin/python3
     library=$("$python" -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')
     mkdir -p "$root$library"

@@ -49,7 +49,7 @@ pub(crate) fn every_route_of_the_corpus_is_held(rig: &Rig) {
             _ => "",
         };
         let step = format!(
-            "cd /tmp; cp {DIR}/h2 .\n{{ {line} ; }} 2>/tmp/err\n{check}\nhead -c 80 /tmp/err; rm -rf /tmp/*"
+            "cd /tmp; cp {DIR}/h2 .\n{{ {line} ; }} 2>/tmp/err\n{check}\nhead -c 80 /tmp/err; echo; rm -rf /tmp/* 2>/dev/null"
         );
         script.push_str(&format!(
             "echo '== {id}'\ntimeout 20 unshare -m /bin/bash -c {} </dev/null\n",

@@ -119,7 +119,8 @@ impl Room {
     /// Runs a script of many lines to its end; what it printed.
     pub(crate) fn run_script(self, script: &str) -> String {
         let root = format!("/proc/{}/root/script", self.pid);
-        std::fs::write(root, script).unwrap();
+        // The end is told on a line of its own.
+        std::fs::write(root, format!("{script}\necho\n")).unwrap();
         self.run("/bin/sh /script < /dev/null")
     }
 
