@@ -28,7 +28,7 @@ for module in overlay llc stp bridge veth; do
     [ ! -e "/modules/$module.ko" ] || insmod "/modules/$module.ko"
 done
 echo "VM KERNEL $(uname -r), lsm $(cat /sys/kernel/security/lsm)"
-filter=$(sed -n 's/.*rampart\.filter=\([^ ]*\).*/\1/p' /proc/cmdline)
+filter=$(sed -n 's/.*rampart\.filter=\([^ ]*\).*/\1/p' /proc/cmdline | tr , ' ')
 export RAMPART_EXPECT_LSM=1
 RAMPART_HOSTILE=$(sed -n 's/.*rampart\.hostile=\([^ ]*\).*/\1/p' /proc/cmdline)
 RAMPART_STEP=$(sed -n 's/.*rampart\.step=\([^ ]*\).*/\1/p' /proc/cmdline)

@@ -3,7 +3,7 @@
 use crate::{
     Error, fanotify,
     kernel::{self, Refused},
-    procfs, verifier,
+    pin, procfs, verifier,
 };
 use rampart_model::{Mechanism, Tier, node::Capability};
 use std::{
@@ -272,6 +272,12 @@ impl Trials {
                 reasons.extend(losses.iter().map(|(duty, why)| format!("{duty}: {why}")));
             }
         }
+        if self.lsm.is_ok() && !pin::available() {
+            reasons.push(
+                "enforcement without the agent: no BPF file system: mount -t bpf bpf /sys/fs/bpf"
+                    .into(),
+            );
+        }
         if self.cgroup2.is_none() {
             reasons.push("no cgroup v2 mount: mount -t cgroup2 none /sys/fs/cgroup/unified".into());
         }
@@ -395,7 +401,7 @@ mod tests {
             sock: Ok(()),
             skb: Ok(()),
             fanotify: Ok(()),
-            lsm: Ok(()),
+            lsm: Err("not here".to_owned()),
             programs,
             cgroup2: Some("/sys/fs/cgroup".into()),
         }
@@ -422,7 +428,8 @@ mod tests {
             assert_eq!(entry.strength, strength, "{name}");
             assert!(entry.note.contains(note), "{name}: {}", entry.note);
         }
-        assert_eq!(found.reasons.len(), 3);
+        let told = found.reasons.iter().filter(|r| r.contains("refuses"));
+        assert_eq!(told.count(), 3);
     }
 
     #[test]

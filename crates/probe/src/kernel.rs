@@ -101,7 +101,13 @@ pub(crate) fn load(config: &Config) -> Result<Loaded, Error> {
         .ok_or(Error::NoCgroup2)?;
     let lsm = config.lsm && detect::lsm_loads().is_ok();
     let pins = match (&config.pin_dir, lsm) {
-        (Some(root), true) => Some(Pins::open(root, &open_memory()?)?),
+        (Some(root), true) => Pins::open(root, &open_memory()?)
+            .inspect_err(|error| {
+                // Said on the node by detect(), too.
+                let why = std::error::Error::source(error).map(ToString::to_string);
+                tracing::error!(%error, why, "enforcement will end with this process");
+            })
+            .ok(),
         _ => None,
     };
     let (mut object, mut refused) = load_adjusted(config, lsm, |object| match &pins {

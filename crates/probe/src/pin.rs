@@ -160,6 +160,11 @@ fn remove(dir: &Path) -> io::Result<usize> {
     Ok(removed)
 }
 
+/// Whether there is a BPF file system where the enforcer pins.
+pub(crate) fn available() -> bool {
+    Path::new(PIN_DIR).parent().is_some_and(on_bpf_fs)
+}
+
 fn on_bpf_fs(dir: &Path) -> bool {
     let mut path = dir.as_os_str().as_bytes().to_vec();
     path.push(0);

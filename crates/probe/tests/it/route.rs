@@ -61,10 +61,12 @@ fn put(fd: i32) -> io::Result<bool> {
 }
 
 fn on_file(route: &str, path: &CStr) -> io::Result<bool> {
-    let kinds: [fn(&str, &CStr) -> Option<io::Result<bool>>; 5] =
-        [write_to, touch, read_from, run, act_without_file];
-    let done = kinds.iter().find_map(|kind| kind(route, path));
-    done.unwrap_or_else(|| panic!("no route {route}"))
+    write_to(route, path)
+        .or_else(|| touch(route, path))
+        .or_else(|| read_from(route, path))
+        .or_else(|| run(route, path))
+        .or_else(|| act_without_file(route, path))
+        .unwrap_or_else(|| panic!("no route {route}"))
 }
 
 fn write_to(route: &str, path: &CStr) -> Option<io::Result<bool>> {
