@@ -2,13 +2,14 @@
 //! kernel with BPF-LSM: see `scripts/vm.sh`.
 
 use crate::{
-    rig::{Rig, environment, guards},
+    rig::{Container, Rig, environment, guards, text},
     room::Room,
     route,
 };
 use rampart_model::{Mode, Protocol, Verdict, node::Counter};
 use rampart_probe::{
-    Config, DeniedOp, DenyReason, Direction, Event, Guard, GuardedPath, KernelPolicy, NetVerdict,
+    Attach, Config, DeniedOp, DenyReason, Direction, Event, Guard, GuardedPath, KernelPolicy,
+    NetVerdict,
 };
 
 pub(crate) const PORT: u16 = 4999;
@@ -36,6 +37,7 @@ fn the_guard_holds() {
         exempt_programs_names_to_come_and_open_files,
         open_files_are_held_to_a_later_policy,
         a_swap_of_policies_leaves_no_window,
+        a_runtime_works_on_a_guarded_container,
         crate::hostile::every_route_of_the_corpus_is_held,
     ];
     let first = environment("RAMPART_STEP").and_then(|n| n.parse().ok());
@@ -477,4 +479,54 @@ fn its_cost_is_told(rig: &Rig) {
             eprintln!("cost {act} with {count} rules: {ratios:.3?} of none");
         }
     }
+}
+
+/// The runtime's helper mounts and writes inside the container before it runs the container's
+/// program: under the strictest policy it still can, and the program cannot.
+fn a_runtime_works_on_a_guarded_container(rig: &Rig) {
+    let container = Container::new("guarded", true, &["/bin/sleep", "1000"]);
+    let mut child = container.start();
+    let (pid, cgroup_id) = container.running();
+    let attach = Attach {
+        label: 95,
+        cgroup_id,
+        pid,
+    };
+    rig.control.attach_workload(&attach).unwrap();
+    let strict = KernelPolicy {
+        drift_kill: true,
+        drift_code: true,
+        ..policy(Guard {
+            files: vec![
+                GuardedPath {
+                    deny_read: true,
+                    deny_write: true,
+                    ..path("/etc/passwd")
+                },
+                GuardedPath {
+                    deny_exec: true,
+                    ..path("/bin/nc")
+                },
+            ],
+            mount: true,
+            ptrace: true,
+            bpf: true,
+            capset: true,
+            ..Guard::default()
+        })
+    };
+    rig.control.set_policy(95, &strict).unwrap();
+    let out = container.sh(
+        "echo runs; cp /bin/busybox /tmp/b; /tmp/b echo HIT; cp /bin/busybox /dev/shm/b; \
+         /dev/shm/b echo HIT; cat /etc/passwd; echo x > /etc/passwd; ls /bin/busybox",
+    );
+    assert_eq!(
+        text(&out.stdout),
+        "runs\n/bin/busybox\n",
+        "{}",
+        text(&out.stderr)
+    );
+    rig.control.detach_workload(95);
+    drop(container);
+    let _ = child.wait();
 }
