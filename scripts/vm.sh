@@ -29,7 +29,7 @@ apt_options=(-o "Dir::State::lists=$cache/lists" -o "Dir::Etc::sourcelist=$cache
 update_lists() {
     [ -e "$cache/sources.list" ] && [ -d "$cache/lists" ] && return
     local mirror
-    mirror=$(apt-cache policy | sed -nE 's/^ *[0-9]+ (http[^ ]*) bookworm\/main .*/\1/p' | head -n 1)
+    mirror=$( (apt-cache policy 2>/dev/null || true) | sed -nE 's/^ *[0-9]+ (http[^ ]*) bookworm\/main .*/\1/p' | head -n 1)
     [ -n "$mirror" ] || lack "no Debian 12 mirror is configured: see sources.list(5)"
     printf 'deb %s %s main\n' "$mirror" bookworm "$mirror" bookworm-backports > "$cache/sources.list"
     mkdir -p "$cache/lists/partial"
@@ -39,7 +39,7 @@ update_lists() {
 # Debian 12's own QEMU 7.2 makes newer kernels panic under emulation; its backport does not.
 ensure_qemu() {
     local major
-    major=$(qemu-system-x86_64 --version 2>/dev/null | sed -nE 's/.* version ([0-9]+)\..*/\1/p' | head -n 1)
+    major=$( (qemu-system-x86_64 --version 2>/dev/null || true) | sed -nE 's/.* version ([0-9]+)\..*/\1/p' | head -n 1)
     [ "${major:-0}" -ge 10 ] && return
     [ "$(id -u)" -eq 0 ] || lack "QEMU 10 is needed: run once as root, or install qemu-system-x86 from bookworm-backports"
     update_lists

@@ -103,7 +103,12 @@ impl Guarded {
                 full: false,
             }
             .resolve(&guard.files);
-            guarded.flags |= guard_flag::FILES | guard_flag::TREES;
+            guarded.flags |= guard_flag::FILES;
+            // The walk to the root of the file system is for those who need it.
+            let reach = file_flag::TREE | file_flag::CHILDREN;
+            if guarded.files.values().any(|rule| rule.flags & reach != 0) {
+                guarded.flags |= guard_flag::TREES;
+            }
         }
         match guarded.write(maps) {
             Ok(()) => Ok(guarded),
