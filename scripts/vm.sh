@@ -33,7 +33,10 @@ update_lists() {
     [ -n "$mirror" ] || lack "no Debian 12 mirror is configured: see sources.list(5)"
     printf 'deb %s %s main\n' "$mirror" bookworm "$mirror" bookworm-backports > "$cache/sources.list"
     mkdir -p "$cache/lists/partial"
-    apt-get "${apt_options[@]}" -qq update >&2 || lack "Debian's package lists cannot be fetched"
+    apt-get "${apt_options[@]}" -qq update >&2 || {
+        rm -f "$cache/sources.list"
+        lack "Debian's package lists cannot be fetched"
+    }
 }
 
 # Debian 12's own QEMU 7.2 makes newer kernels panic under emulation; its backport does not.
