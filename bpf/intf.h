@@ -16,6 +16,12 @@
 #define RP_EXEC_DATA (3 * RP_PATH + RP_ARGV_HEAD + RP_ARGV_TAIL)
 #define RP_CGROUP_PATH 1024
 
+/*
+ * Of every structure and map below. Programs and maps that are pinned belong to the version that
+ * made them: raise it with every change of what maps hold.
+ */
+#define RP_LAYOUT_VERSION 1
+
 /* Records wait in the ring until this many bytes accrue or the consumer's timer fires. */
 #define RP_WAKE_BYTES (64 * 1024)
 
@@ -30,6 +36,7 @@ enum rp_kind {
 	RP_KILLED = 8,
 	RP_CGROUP_MADE = 9,
 	RP_CGROUP_GONE = 10,
+	RP_DENIED = 11,
 };
 
 struct rp_head {
@@ -86,6 +93,12 @@ enum rp_reason {
 	RP_REASON_DROPPED = 2,
 	RP_REASON_TMPFS = 3,
 	RP_REASON_DENIED = 4,
+	/* A rule on the file. */
+	RP_REASON_PROTECTED = 5,
+	/* A guard: the act itself is forbidden. */
+	RP_REASON_GUARD = 6,
+	/* Memory that was written and holds no file. */
+	RP_REASON_ANONYMOUS = 7,
 };
 
 struct rp_exec {
@@ -173,6 +186,7 @@ enum rp_verdict {
 enum rp_hook {
 	RP_HOOK_SOCK = 1,
 	RP_HOOK_PACKET = 2,
+	RP_HOOK_LSM = 3,
 };
 
 struct rp_net {
@@ -190,6 +204,50 @@ struct rp_net {
 	__u16 peer_port;
 	__u32 pad;
 	char comm[RP_COMM];
+};
+
+/* What an LSM program refused. */
+enum rp_op {
+	RP_OP_EXEC = 1,
+	RP_OP_MAP_EXEC = 2,
+	RP_OP_OPEN_READ = 3,
+	RP_OP_OPEN_WRITE = 4,
+	RP_OP_TRUNCATE = 5,
+	RP_OP_UNLINK = 6,
+	RP_OP_RENAME = 7,
+	RP_OP_LINK = 8,
+	RP_OP_CREATE = 9,
+	RP_OP_ATTRIB = 10,
+	RP_OP_MOUNT = 11,
+	RP_OP_UNMOUNT = 12,
+	RP_OP_SOCKET = 13,
+	RP_OP_LISTEN = 14,
+	RP_OP_SETUID = 15,
+	RP_OP_CAPSET = 16,
+	RP_OP_PTRACE = 17,
+	RP_OP_BPF = 18,
+	RP_OP_MODULE = 19,
+	RP_OP_USERNS = 20,
+	RP_OP_KILL = 21,
+};
+
+enum rp_denied_flag {
+	RP_DENIED_PATH_CUT = 1,
+};
+
+struct rp_denied {
+	struct rp_head head;
+	struct rp_task task;
+	__u64 ino;
+	/* What the operation is about: a port, a capability mask, a pid. */
+	__u64 detail;
+	__u32 dev;
+	__u32 rule;
+	__u32 op;
+	__u32 reason;
+	__u32 flags;
+	__u32 path_len;
+	char path[RP_PATH];
 };
 
 struct rp_cgroup {
@@ -242,6 +300,26 @@ enum rp_policy_flag {
 	RP_POLICY_DRIFT_KILL = 1,
 	RP_POLICY_DENY_LIST = 2,
 	RP_POLICY_QUARANTINE = 4,
+	/* Loopback traffic is judged too, by rules that match it. */
+	RP_POLICY_LOOPBACK = 8,
+	/* Drift holds for code that is mapped too. */
+	RP_POLICY_DRIFT_CODE = 16,
+};
+
+/* What the LSM programs look at and forbid; the `guard` of a policy. */
+enum rp_guard {
+	RP_GUARD_FILES = 1,
+	RP_GUARD_TREES = 2,
+	RP_GUARD_MOUNT = 4,
+	RP_GUARD_PTRACE = 8,
+	RP_GUARD_BPF = 16,
+	RP_GUARD_MODULE = 32,
+	RP_GUARD_USERNS = 64,
+	RP_GUARD_SETUID = 128,
+	RP_GUARD_CAPSET = 256,
+	RP_GUARD_RAW_SOCKET = 512,
+	RP_GUARD_LISTEN = 1024,
+	RP_GUARD_ANON_EXEC = 2048,
 };
 
 /* `policies`: label to this. Replacing the element is the atomic swap. */
@@ -249,9 +327,63 @@ struct rp_policy {
 	__u32 flags;
 	/* Set of network rules and of exec verdicts in force. */
 	__u32 set;
+	/* rp_guard bits, and the set of file rules in force. */
+	__u32 guard;
+	__u32 guard_set;
 	/* rp_verdict for flows that no rule matches. */
 	__u8 default_verdict;
 	__u8 pad[7];
+};
+
+/*
+ * A file as it is on disk: for an overlay the file of its upper or lower layer, so that one key
+ * holds behind every mount. `generation` tells a reused inode number apart.
+ */
+struct rp_file_key {
+	__u32 set;
+	__u32 dev;
+	__u64 ino;
+	__u32 generation;
+	/* 0, or the rule whose exempt program this is. */
+	__u32 rule;
+};
+
+enum rp_file_flag {
+	RP_FILE_NO_READ = 1,
+	RP_FILE_NO_WRITE = 2,
+	RP_FILE_NO_EXEC = 4,
+	/* Holds for everything below the directory. */
+	RP_FILE_TREE = 8,
+	/* On the way to a protected file: neither moved nor removed nor mounted over. */
+	RP_FILE_ANCESTOR = 16,
+	/* Some programs are exempt: `file_rules` has them under the rule. */
+	RP_FILE_EXEMPT = 32,
+	/* Holds for what is directly in the directory. */
+	RP_FILE_CHILDREN = 64,
+};
+
+/* `file_rules` */
+struct rp_file_rule {
+	__u32 flags;
+	__u32 rule;
+};
+
+/* `name_rules`: a name that must not appear in a directory. */
+struct rp_name_key {
+	__u32 set;
+	__u32 dev;
+	__u64 ino;
+	__u32 generation;
+	__u32 len;
+	/* FNV-1a. */
+	__u64 hash;
+};
+
+/* Context of the program `identify`: the files behind an open descriptor. */
+struct rp_identify {
+	__u32 fd;
+	__u32 count;
+	struct rp_file_key keys[2];
 };
 
 /* `exec_verdicts` */
@@ -363,7 +495,10 @@ enum rp_counter {
 	RP_COUNT_HELD = 5,
 	RP_COUNT_CONNECTS_DENIED = 6,
 	RP_COUNT_PACKETS_DROPPED = 7,
-	RP_COUNTERS = 8,
+	RP_COUNT_EXECS_DENIED = 8,
+	RP_COUNT_FILES_DENIED = 9,
+	RP_COUNT_ACTS_DENIED = 10,
+	RP_COUNTERS = 11,
 };
 
 #endif

@@ -199,6 +199,7 @@ struct inode {
 	umode_t i_mode;
 	struct super_block *i_sb;
 	unsigned long i_ino;
+	__u32 i_generation;
 	union {
 		const unsigned int i_nlink;
 		unsigned int __i_nlink;
@@ -242,6 +243,47 @@ struct path {
 struct file {
 	struct inode *f_inode;
 	struct path f_path;
+	unsigned int f_flags;
+	unsigned int f_mode;
+};
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
+
+/* An overlay's inode; which way it names its lower layers depends on the kernel. */
+struct ovl_path {
+	struct dentry *dentry;
+};
+
+struct ovl_entry {
+	unsigned int __numlower;
+	struct ovl_path __lowerstack[0];
+};
+
+struct ovl_inode {
+	struct inode vfs_inode;
+	struct dentry *__upperdentry;
+};
+
+struct ovl_inode___path {
+	struct inode vfs_inode;
+	struct ovl_path lowerpath;
+};
+
+struct ovl_inode___entry {
+	struct inode vfs_inode;
+	struct ovl_entry *oe;
+};
+
+struct vm_area_struct {
+	struct file *vm_file;
+	unsigned long vm_flags;
 };
 
 struct fs_struct {
@@ -318,10 +360,12 @@ struct cred {
 	kgid_t gid;
 	kuid_t euid;
 	kgid_t egid;
+	kernel_cap_t cap_permitted;
 	kernel_cap_t cap_effective;
 };
 
 struct mm_struct {
+	struct file *exe_file;
 	unsigned long arg_start;
 	unsigned long arg_end;
 };
@@ -341,11 +385,13 @@ struct task_struct {
 	struct nsproxy *nsproxy;
 	struct signal_struct *signal;
 	struct css_set *cgroups;
+	struct files_struct *files;
 	int exit_code;
 };
 
 struct linux_binprm {
 	struct file *file;
+	struct cred *cred;
 	const char *filename;
 };
 
@@ -373,8 +419,30 @@ struct sock_common {
 
 struct sock {
 	struct sock_common __sk_common;
+	u16 sk_type;
 	u16 sk_protocol;
 	struct sock_cgroup_data sk_cgrp_data;
+};
+
+struct socket {
+	struct sock *sk;
+};
+
+struct msghdr {
+	void *msg_name;
+	int msg_namelen;
+};
+
+struct bpf_map {
+	u32 id;
+};
+
+struct bpf_prog_aux {
+	u32 id;
+};
+
+struct bpf_prog {
+	struct bpf_prog_aux *aux;
 };
 
 #ifndef BPF_NO_PRESERVE_ACCESS_INDEX

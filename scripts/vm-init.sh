@@ -5,8 +5,9 @@ export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
 if [ ! -e /moved ]; then
     mkdir /new
     mount -t tmpfs -o size=2g tmpfs /new
-    cp -a /bin /sbin /usr /etc /root /var /lib /lib64 /modules /tests /init /new/ 2>/dev/null
+    cp -a /bin /sbin /usr /etc /root /var /lib /lib64 /modules /tests /hostile /init /new/ 2>/dev/null
     mkdir -p /new/proc /new/sys /new/dev /new/tmp /new/run
+    mkdir -p /new/opt /new/mnt
     touch /new/moved
     exec switch_root /new /init
 fi
@@ -27,9 +28,13 @@ for module in overlay llc stp bridge veth; do
     [ ! -e "/modules/$module.ko" ] || insmod "/modules/$module.ko"
 done
 echo "VM KERNEL $(uname -r), lsm $(cat /sys/kernel/security/lsm)"
-filter=$(sed -n 's/.*rampart\.filter=\([^ ]*\).*/\1/p' /proc/cmdline)
+filter=$(sed -n 's/.*rampart\.filter=\([^ ]*\).*/\1/p' /proc/cmdline | tr , ' ')
 export RAMPART_EXPECT_LSM=1
-if /tests/it --test-threads=1 $filter; then
+RAMPART_HOSTILE=$(sed -n 's/.*rampart\.hostile=\([^ ]*\).*/\1/p' /proc/cmdline)
+RAMPART_STEP=$(sed -n 's/.*rampart\.step=\([^ ]*\).*/\1/p' /proc/cmdline)
+export RAMPART_HOSTILE RAMPART_STEP
+mkdir -p /opt /mnt
+if /tests/it --test-threads=1 --nocapture $filter; then
     echo "VM TESTS PASSED"
 else
     echo "VM TESTS FAILED"

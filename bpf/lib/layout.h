@@ -14,11 +14,16 @@ struct rp_layout {
 	struct rp_socket socket;
 	struct rp_net net;
 	struct rp_cgroup cgroup;
+	struct rp_denied denied;
 	struct rp_config config;
 	struct rp_label label;
 	struct rp_state state;
 	struct rp_policy policy;
 	struct rp_exec_key exec_key;
+	struct rp_file_key file_key;
+	struct rp_file_rule file_rule;
+	struct rp_name_key name_key;
+	struct rp_identify identify;
 	struct rp_port_key port_key;
 	struct rp_rule_key rule_key;
 	struct rp_rule rule;

@@ -6,9 +6,6 @@
 
 #define SIGKILL 9
 #define SIGSTOP 19
-#define OVERLAY_MAGIC 0x794c7630
-#define TMPFS_MAGIC 0x01021994
-#define RAMFS_MAGIC 0x858458f6
 
 struct exec_scratch {
 	struct rp_exec record;
@@ -21,59 +18,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct exec_scratch);
 } exec_scratch SEC(".maps");
-
-/* An overlay inode is followed by a pointer to the upper dentry, if there is one. */
-static __always_inline bool in_upper_layer(struct inode *inode)
-{
-	void *upper = 0;
-
-	bpf_probe_read_kernel(&upper, sizeof(upper),
-			      (void *)inode + bpf_core_type_size(struct inode));
-	return upper != 0;
-}
-
-static __always_inline __u32 file_flags(struct inode *inode, struct task_struct *task)
-{
-	struct super_block *sb = BPF_CORE_READ(inode, i_sb);
-	struct super_block *root = BPF_CORE_READ(task, fs, root.mnt, mnt_sb);
-	__u64 magic = BPF_CORE_READ(sb, s_magic);
-	__u32 flags = 0;
-
-	if (magic == OVERLAY_MAGIC && in_upper_layer(inode))
-		flags |= RP_EXEC_UPPER;
-	if (magic == TMPFS_MAGIC || magic == RAMFS_MAGIC)
-		flags |= RP_EXEC_TMPFS;
-	if (BPF_CORE_READ(inode, i_nlink) == 0)
-		flags |= RP_EXEC_UNLINKED;
-	if (sb != root)
-		flags |= RP_EXEC_FOREIGN;
-	if (BPF_CORE_READ(root, s_magic) == OVERLAY_MAGIC)
-		flags |= RP_EXEC_OVERLAY;
-	return flags;
-}
-
-static __always_inline __u32 exec_reason(__u32 label, struct rp_exec *record)
-{
-	struct rp_policy *policy = bpf_map_lookup_elem(&policies, &label);
-	struct rp_exec_key key = { .dev = record->dev, .ino = record->ino };
-	__u32 *listed;
-
-	if (!policy || !(policy->flags & (RP_POLICY_DRIFT_KILL | RP_POLICY_DENY_LIST)))
-		return RP_REASON_NONE;
-	key.set = policy->set;
-	listed = bpf_map_lookup_elem(&exec_verdicts, &key);
-	if (listed)
-		return *listed == RP_DENY ? RP_REASON_DENIED : RP_REASON_NONE;
-	if (!(policy->flags & RP_POLICY_DRIFT_KILL))
-		return RP_REASON_NONE;
-	if (record->flags & RP_EXEC_UNLINKED)
-		return RP_REASON_FILELESS;
-	if (record->flags & RP_EXEC_UPPER)
-		return RP_REASON_DROPPED;
-	if ((record->flags & RP_EXEC_TMPFS) && (record->flags & RP_EXEC_FOREIGN))
-		return RP_REASON_TMPFS;
-	return RP_REASON_NONE;
-}
 
 /*
  * Before kernel 6.3 the verifier loses a bound that was tested on another copy of the value, or on
@@ -223,7 +167,7 @@ int BPF_PROG(on_exec, struct task_struct *task, pid_t old_pid, struct linux_binp
 	 */
 	if (state && (inside || (state->flags & RP_STATE_INSIDE))) {
 		state->flags |= RP_STATE_INSIDE;
-		record->reason = exec_reason(label, record);
+		record->reason = exec_reason(label, record->dev, record->ino, record->flags);
 		if (record->reason && bpf_send_signal(SIGKILL) == 0) {
 			kind = RP_KILLED;
 			count(RP_COUNT_KILLED);

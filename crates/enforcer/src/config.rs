@@ -28,6 +28,7 @@ impl Config {
         let probe = rampart_probe::Config {
             hold: true,
             state_dir: Some(data.join("probe")),
+            pin_dir: Some(rampart_probe::PIN_DIR.into()),
             ..rampart_probe::Config::default()
         };
         Self {

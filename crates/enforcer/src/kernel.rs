@@ -17,6 +17,12 @@ pub trait Kernel: Send + Sync + 'static {
     /// What happens to an act nobody judges in time.
     fn set_fail_closed(&self, fail_closed: bool);
     fn drain_flows(&self) -> Result<Vec<Flow>, Error>;
+    /// The lowest label to give: those below are a predecessor's.
+    fn first_label(&self) -> u32 {
+        1
+    }
+    /// Every running workload has its policy: what a predecessor left may go.
+    fn settle(&self) {}
     fn counters(&self) -> BTreeMap<Counter, u64>;
 }
 
@@ -51,6 +57,14 @@ impl Kernel for Control {
 
     fn drain_flows(&self) -> Result<Vec<Flow>, Error> {
         Control::drain_flows(self)
+    }
+
+    fn first_label(&self) -> u32 {
+        Control::first_label(self)
+    }
+
+    fn settle(&self) {
+        Control::settle(self);
     }
 
     fn counters(&self) -> BTreeMap<Counter, u64> {

@@ -97,6 +97,8 @@ pub enum Counter {
     ExecsDenied,
     FilesJudged,
     FilesDenied,
+    /// Mounts, traces, sockets, changes of ids and other acts an LSM program refused.
+    ActsDenied,
     ConnectsDenied,
     PacketsDropped,
     KilledAtExec,
@@ -120,6 +122,7 @@ names!(Counter {
     ExecsDenied = "execs_denied",
     FilesJudged = "files_judged",
     FilesDenied = "files_denied",
+    ActsDenied = "acts_denied",
     ConnectsDenied = "connects_denied",
     PacketsDropped = "packets_dropped",
     KilledAtExec = "killed_at_exec",

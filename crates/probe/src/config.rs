@@ -30,6 +30,11 @@ pub struct Config {
     pub state_dir: Option<PathBuf>,
     /// Directory of the cgroup v2 mount; found when not given.
     pub cgroup2: Option<PathBuf>,
+    /// Use BPF-LSM where the kernel has it.
+    pub lsm: bool,
+    /// Folder in a BPF file system where LSM and network programs stay when this process is gone,
+    /// until [`crate::uninstall`]. None, or a kernel without BPF-LSM: they go with it.
+    pub pin_dir: Option<PathBuf>,
 }
 
 impl Default for Config {
@@ -48,6 +53,8 @@ impl Default for Config {
             max_network_rules: 262_144,
             state_dir: None,
             cgroup2: None,
+            lsm: true,
+            pin_dir: None,
         }
     }
 }

@@ -4,11 +4,13 @@ use crate::{
     Attach, Error, Flow, KernelPolicy,
     fanotify::{Marks, Notifier, Tally, Watches},
     flow::FlowReader,
+    guard::{self, Guarded, Identifier},
     hold::{self, Hold},
     install::Installed,
-    intf::{self, LABEL_IGNORED, LabelValue, count},
-    kernel::{self, Maps},
+    intf::{self, LABEL_IGNORED, LabelValue, PolicyValue, count},
+    kernel::{self, Maps, ProgramCost, Refused},
     label::Labels,
+    pin::Pins,
     procfs,
 };
 use libbpf_rs::{MapCore, MapFlags};
@@ -36,6 +38,7 @@ struct Workload {
     pids: BTreeSet<u32>,
     policy: Option<KernelPolicy>,
     installed: Option<Installed>,
+    guarded: Option<Guarded>,
 }
 
 pub(crate) struct Inner {
@@ -48,6 +51,10 @@ pub(crate) struct Inner {
     pub(crate) tally: Arc<Tally>,
     fail_closed: Arc<AtomicBool>,
     pub(crate) programs: Vec<OwnedFd>,
+    identifier: Option<Identifier>,
+    pins: Option<Pins>,
+    refused: Refused,
+    first_label: u32,
     next_set: AtomicU32,
     workloads: Mutex<HashMap<u32, Workload>>,
     flows: Mutex<FlowReader>,
@@ -69,6 +76,9 @@ pub(crate) struct Parts {
     pub(crate) tally: Arc<Tally>,
     pub(crate) fail_closed: Arc<AtomicBool>,
     pub(crate) programs: Vec<OwnedFd>,
+    pub(crate) identifier: Option<Identifier>,
+    pub(crate) pins: Option<Pins>,
+    pub(crate) refused: Refused,
 }
 
 impl Control {
@@ -83,7 +93,11 @@ impl Control {
             tally,
             fail_closed,
             programs,
+            identifier,
+            pins,
+            refused,
         } = parts;
+        let (last_label, last_set) = adopted(&maps);
         let inner = Inner {
             maps,
             labels,
@@ -94,7 +108,11 @@ impl Control {
             tally,
             fail_closed,
             programs,
-            next_set: AtomicU32::new(1),
+            identifier,
+            pins,
+            refused,
+            first_label: last_label.wrapping_add(1).max(1),
+            next_set: AtomicU32::new(last_set.wrapping_add(1).max(1)),
             workloads: Mutex::default(),
             flows: Mutex::default(),
         };
@@ -119,6 +137,7 @@ impl Control {
         let inner = &self.inner;
         let mut workloads = inner.workloads();
         let workload = workloads.entry(label).or_default();
+        inner.inherit_policy(label, attach)?;
         if attach.cgroup_id != 0 {
             inner.label_cgroup(attach.cgroup_id, label)?;
             workload.cgroups.insert(attach.cgroup_id);
@@ -133,7 +152,45 @@ impl Control {
             workload.pids.insert(attach.pid);
             inner.label_descendants(attach.pid, label);
         }
-        inner.place_marks(label, workload)
+        let guarded = inner.place_guard(label, workload);
+        inner.place_marks(label, workload).and(guarded)
+    }
+
+    /// The lowest label that no predecessor's policy has: give none below it.
+    pub fn first_label(&self) -> u32 {
+        self.inner.first_label
+    }
+
+    /// Programs this kernel lacks the hook for, or refuses, each with the reason.
+    pub fn left_out(&self) -> &BTreeMap<String, String> {
+        &self.inner.refused
+    }
+
+    /// Every loaded program, with what it cost the verifier.
+    pub fn programs(&self) -> Vec<ProgramCost> {
+        let programs = self.inner.programs.iter();
+        programs.filter_map(kernel::cost).collect()
+    }
+
+    /// Whether the LSM programs are in force.
+    pub fn guards(&self) -> bool {
+        self.inner.identifier.is_some()
+    }
+
+    /// To be called once running workloads have their policies: what a predecessor left for
+    /// labels that no cgroup and no process has goes, and so do programs of older builds.
+    pub fn settle(&self) {
+        let inner = &self.inner;
+        let Some(pins) = &inner.pins else { return };
+        let used = inner.labels_in_use();
+        let stale = |key: &Vec<u8>| intf::read::<u32>(key).is_some_and(|l| !used.contains(&l));
+        let labels: Vec<Vec<u8>> = inner.maps.policies.keys().filter(stale).collect();
+        for key in labels {
+            let _ = inner.maps.policies.delete(&key);
+        }
+        guard::settle();
+        inner.sweep();
+        pins.retire_others();
     }
 
     /// Forgets the label, its policy and its marks. Unknown labels are fine.
@@ -153,8 +210,12 @@ impl Control {
             inner.labels.unstick(pid);
         }
         let _ = inner.maps.policies.delete(&label.to_ne_bytes());
+        guard::settle();
         if let Some(installed) = &workload.installed {
             installed.remove(&inner.maps);
+        }
+        if let Some(guarded) = &workload.guarded {
+            guarded.remove(&inner.maps);
         }
         inner.watches.remove(label);
         if let Some(notifier) = &inner.notifier {
@@ -183,13 +244,31 @@ impl Control {
         let inner = &self.inner;
         let mut workloads = inner.workloads();
         let set = inner.next_set.fetch_add(1, Relaxed);
+        let workload = workloads.entry(label).or_default();
         let installed = Installed::put(&inner.maps, set, policy)?;
-        if let Err(error) = installed.swap(&inner.maps, label, policy) {
+        let guarded = match inner.resolve_guard(workload, policy) {
+            Ok(guarded) => guarded,
+            Err(error) => {
+                installed.remove(&inner.maps);
+                return Err(error);
+            }
+        };
+        let guard = (guarded.flags, guarded.set);
+        if let Err(error) = installed.swap(&inner.maps, label, policy, guard) {
             installed.remove(&inner.maps);
+            guarded.remove(&inner.maps);
             return Err(error);
         }
-        let workload = workloads.entry(label).or_default();
-        if let Some(old) = workload.installed.replace(installed) {
+        let old = workload.installed.replace(installed);
+        let old_guarded = workload.guarded.replace(guarded);
+        if old.is_some() || old_guarded.is_some() {
+            // A program that has read the old policy still looks for its entries.
+            guard::settle();
+        }
+        if let Some(old) = old {
+            old.remove(&inner.maps);
+        }
+        if let Some(old) = old_guarded {
             old.remove(&inner.maps);
         }
         workload.policy = Some(policy.clone());
@@ -245,9 +324,16 @@ impl Control {
             (Counter::ConnectsDenied, maps.count(count::CONNECTS_DENIED)),
             (Counter::PacketsDropped, maps.count(count::PACKETS_DROPPED)),
             (Counter::ExecsJudged, files(&tally.execs_judged)),
-            (Counter::ExecsDenied, files(&tally.execs_denied)),
+            (
+                Counter::ExecsDenied,
+                files(&tally.execs_denied) + maps.count(count::EXECS_DENIED),
+            ),
             (Counter::FilesJudged, files(&tally.files_judged)),
-            (Counter::FilesDenied, files(&tally.files_denied)),
+            (
+                Counter::FilesDenied,
+                files(&tally.files_denied) + maps.count(count::FILES_DENIED),
+            ),
+            (Counter::ActsDenied, maps.count(count::ACTS_DENIED)),
             (
                 Counter::FailedOpen,
                 files(&tally.failed_open) + files(&hold.failed_open),
@@ -268,9 +354,11 @@ impl Control {
     /// Places the marks of a label again, after its files have moved.
     pub(crate) fn refresh_marks(&self, label: u32) {
         let mut workloads = self.inner.workloads();
-        if let Some(workload) = workloads.get_mut(&label)
-            && let Err(error) = self.inner.place_marks(label, workload)
-        {
+        let Some(workload) = workloads.get_mut(&label) else {
+            return;
+        };
+        let placed = self.inner.place_guard(label, workload);
+        if let Err(error) = self.inner.place_marks(label, workload).and(placed) {
             tracing::debug!(label, %error, "marks are not placed again");
         }
     }
@@ -336,6 +424,135 @@ impl Inner {
         self.maps.labels.keys().filter(has).collect()
     }
 
+    /// A workload that a predecessor labelled keeps that policy until it is given its own.
+    fn inherit_policy(&self, label: u32, attach: &Attach) -> Result<(), Error> {
+        let policies = &self.maps.policies;
+        let policy = |label: u32| -> Option<PolicyValue> {
+            intf::read(
+                &policies
+                    .lookup(&label.to_ne_bytes(), MapFlags::ANY)
+                    .ok()??,
+            )
+        };
+        if policy(label).is_some() {
+            return Ok(());
+        }
+        let of_cgroup = self.labels.of_cgroup(attach.cgroup_id).map(|l| l.label);
+        let of_pid = || self.labels.state_of(attach.pid).map(|s| s.label);
+        let old = of_cgroup.filter(|l| *l != 0).or_else(of_pid);
+        match old.filter(|old| *old != label).and_then(policy) {
+            Some(value) => kernel::put(policies, &label.to_ne_bytes(), &value),
+            None => Ok(()),
+        }
+    }
+
+    /// Files of the guard, as seen from a live process of the workload; without one only what
+    /// needs no files.
+    fn resolve_guard(&self, workload: &Workload, policy: &KernelPolicy) -> Result<Guarded, Error> {
+        let Some(identifier) = &self.identifier else {
+            return Ok(Guarded::default());
+        };
+        let set = self.next_set.fetch_add(1, Relaxed);
+        let listed = workload
+            .folders
+            .iter()
+            .filter_map(|f| procfs::cgroup_pids(f).ok())
+            .flatten();
+        let pid = guard::reachable(workload.pids.iter().copied().chain(listed));
+        Guarded::put(&self.maps, identifier, set, &policy.guard, pid)
+    }
+
+    /// Resolves the guard again and puts it in force if that changed anything.
+    fn place_guard(&self, label: u32, workload: &mut Workload) -> Result<(), Error> {
+        let (Some(_), Some(policy)) = (&self.identifier, workload.policy.clone()) else {
+            return Ok(());
+        };
+        if policy.guard.files.is_empty() {
+            return Ok(());
+        }
+        let fresh = self.resolve_guard(workload, &policy)?;
+        let installed = match (&workload.guarded, &workload.installed) {
+            (Some(old), Some(installed)) if !old.same_rules(&fresh) => installed,
+            _ => {
+                fresh.remove(&self.maps);
+                return Ok(());
+            }
+        };
+        let guard = (fresh.flags, fresh.set);
+        if let Err(error) = installed.swap(&self.maps, label, &policy, guard) {
+            fresh.remove(&self.maps);
+            return Err(error);
+        }
+        if let Some(old) = workload.guarded.replace(fresh) {
+            guard::settle();
+            old.remove(&self.maps);
+        }
+        Ok(())
+    }
+
+    /// Of workloads, of cgroups that exist, and of processes that live.
+    fn labels_in_use(&self) -> BTreeSet<u32> {
+        let mut used: BTreeSet<u32> = self.workloads().keys().copied().collect();
+        let cgroups: BTreeSet<u64> = walk(&self.labels.cgroup2)
+            .filter_map(|dir| fs::metadata(dir).ok())
+            .map(|found| found.ino())
+            .collect();
+        let ids: Vec<Vec<u8>> = self.maps.labels.keys().collect();
+        for key in ids {
+            let Some(id) = intf::read::<u64>(&key) else {
+                continue;
+            };
+            if cgroups.contains(&id) {
+                used.extend(self.labels.of_cgroup(id).map(|l| l.label));
+            } else {
+                let _ = self.maps.labels.delete(&key);
+            }
+        }
+        let pids: Vec<Vec<u8>> = self.maps.members.keys().collect();
+        for key in pids {
+            let label = self.maps.members.lookup(&key, MapFlags::ANY).ok().flatten();
+            match (intf::read::<u32>(&key), label.and_then(|l| intf::read(&l))) {
+                (Some(pid), Some(label)) if procfs::Status::read(pid).is_ok() => {
+                    used.insert(label);
+                }
+                _ => {
+                    let _ = self.maps.members.delete(&key);
+                }
+            }
+        }
+        used
+    }
+
+    /// Removes entries of sets that no policy names.
+    fn sweep(&self) {
+        let maps = &self.maps;
+        let mut sets = BTreeSet::new();
+        for key in maps.policies.keys() {
+            let value = maps.policies.lookup(&key, MapFlags::ANY).ok().flatten();
+            if let Some(value) = value.and_then(|v| intf::read::<PolicyValue>(&v)) {
+                sets.extend([value.set, value.guard_set]);
+            }
+        }
+        // The set comes first in every key, after the prefix length of a trie.
+        for (map, at) in [
+            (&maps.exec_verdicts, 0),
+            (&maps.file_rules, 0),
+            (&maps.name_rules, 0),
+            (&maps.ports, 4),
+            (&maps.rules, 4),
+        ] {
+            let stale = |key: &Vec<u8>| {
+                key.get(at..)
+                    .and_then(intf::read::<u32>)
+                    .is_some_and(|set| !sets.contains(&set))
+            };
+            let keys: Vec<Vec<u8>> = map.keys().filter(stale).collect();
+            for key in keys {
+                let _ = map.delete(&key);
+            }
+        }
+    }
+
     /// Marks seen from any live process of the workload.
     fn place_marks(&self, label: u32, workload: &mut Workload) -> Result<(), Error> {
         let (Some(marks), Some(policy)) = (&self.marks, &workload.policy) else {
@@ -358,6 +575,20 @@ impl Inner {
         }
         outcome
     }
+}
+
+/// The highest label and set of a predecessor's policies.
+fn adopted(maps: &Maps) -> (u32, u32) {
+    let mut last = (0, 0);
+    for key in maps.policies.keys() {
+        let value = maps.policies.lookup(&key, MapFlags::ANY).ok().flatten();
+        let value = value.and_then(|v| intf::read::<PolicyValue>(&v));
+        if let (Some(label), Some(value)) = (intf::read::<u32>(&key), value) {
+            last.0 = last.0.max(label);
+            last.1 = last.1.max(value.set).max(value.guard_set);
+        }
+    }
+    last
 }
 
 /// A folder and every folder below it.

@@ -2,8 +2,8 @@
 //! both ends are built together, so that would be a corrupt ring.
 
 use crate::{
-    Cred, CredCause, Direction, Event, Exec, Exit, FileId, FirstExec, Fork, KillReason, Killed,
-    NetEvent, NetHook, Socket, SocketOp, Task,
+    Cred, CredCause, Denied, DeniedOp, DenyReason, Direction, Event, Exec, Exit, FileId, FirstExec,
+    Fork, KillReason, Killed, NetEvent, NetHook, Socket, SocketOp, Task,
     intf::{self, exec_flag, kind, verdict},
 };
 use rampart_model::{Timestamp, Verdict};
@@ -77,6 +77,7 @@ pub(crate) fn decode(bytes: &[u8], clock: Clock) -> Option<Event> {
             }))
         }
         kind::CGROUP_MADE | kind::CGROUP_GONE => cgroup(bytes, head.kind)?,
+        kind::DENIED => denied(bytes, at)?,
         _ => return None,
     })
 }
@@ -90,6 +91,35 @@ fn fork(record: intf::ForkRecord, at: Timestamp) -> Event {
         child_cgroup_id: record.child_cgroup_id,
         child_start_ns: record.child_start_ns,
     })
+}
+
+fn denied(bytes: &[u8], at: Timestamp) -> Option<Event> {
+    let record: intf::DeniedRecord = intf::read(bytes)?;
+    let path = bytes.get(size_of::<intf::DeniedRecord>()..)?;
+    let path = path.get(..usize::try_from(record.path_len).ok()?)?;
+    let op = usize::try_from(record.op.checked_sub(1)?).ok()?;
+    let reason = match record.reason {
+        5 => DenyReason::Protected,
+        6 => DenyReason::Guard,
+        7 => DenyReason::Anonymous,
+        code => DenyReason::Exec(reason(code)?),
+    };
+    Some(Event::Denied(Box::new(Denied {
+        at,
+        task: task(&record.task),
+        op: *DeniedOp::ALL.get(op)?,
+        reason,
+        rule: record.rule,
+        // A walk without a mount ends at the root of the file system, which names itself.
+        path: text(path).replacen("//", "/", 1),
+        path_truncated: record.flags & intf::DENIED_PATH_CUT != 0
+            || std::str::from_utf8(path).is_err(),
+        file: FileId {
+            dev: intf::user_dev(record.dev),
+            ino: record.ino,
+        },
+        detail: record.detail,
+    })))
 }
 
 fn cgroup(bytes: &[u8], made: u32) -> Option<Event> {
@@ -161,10 +191,10 @@ fn net(record: &intf::NetRecord, at: Timestamp) -> Event {
         peer: SocketAddr::new(address(record.peer), record.peer_port),
         verdict: model_verdict(record.verdict),
         rule: record.rule,
-        hook: if record.hook == 1 {
-            NetHook::Sock
-        } else {
-            NetHook::Packet
+        hook: match record.hook {
+            1 => NetHook::Sock,
+            3 => NetHook::Lsm,
+            _ => NetHook::Packet,
         },
         pid: record.pid,
         comm: comm(&record.comm),
@@ -332,7 +362,7 @@ mod tests {
     #[test]
     fn short_records_give_nothing() {
         let clock = Clock::now();
-        for kind in 0..12u32 {
+        for kind in 0..13u32 {
             for len in [0usize, 4, 15, 16, 20, 31] {
                 let mut bytes = vec![0u8; len];
                 if let Some(front) = bytes.get_mut(..4) {

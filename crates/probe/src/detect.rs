@@ -3,7 +3,7 @@
 use crate::{
     Error, fanotify,
     kernel::{self, Refused},
-    procfs, verifier,
+    pin, procfs, verifier,
 };
 use rampart_model::{Mechanism, Tier, node::Capability};
 use std::{
@@ -15,8 +15,7 @@ use std::{
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Capabilities {
-    /// What this build enforces here. BPF-LSM is reported as available, in `lsm` and in the
-    /// capabilities, but no program of this build uses it.
+    /// What this build enforces here.
     pub tier: Tier,
     pub capabilities: Vec<Capability>,
     /// What is missing and who can change it; empty when nothing is.
@@ -60,6 +59,7 @@ const DUTIES: &[(&str, &str)] = &[
 /// Tries every mechanism; never panics, leaves nothing behind.
 pub fn detect() -> Capabilities {
     verifier::quiet();
+    let lsm = lsm_loads();
     let trials = Trials {
         tracing: btf().and_then(|()| {
             attempt(
@@ -76,13 +76,8 @@ pub fn detect() -> Capabilities {
             Some((c"", libbpf_sys::BPF_CGROUP_INET_INGRESS)),
         ),
         fanotify: fanotify::available().map_err(|e| e.to_string()),
-        lsm: btf().and_then(|()| {
-            attempt(
-                libbpf_sys::BPF_PROG_TYPE_LSM,
-                Some((c"file_open", libbpf_sys::BPF_LSM_MAC)),
-            )
-        }),
-        programs: try_programs(),
+        programs: try_programs(lsm.is_ok()),
+        lsm,
         cgroup2: procfs::cgroup2_mount(),
     };
     trials.conclude()
@@ -92,10 +87,11 @@ impl Trials {
     fn conclude(self) -> Capabilities {
         let built = kernel::has_programs();
         let sees = built && self.tracing.is_ok() && self.programs.is_ok();
-        let tier = match (sees, self.fanotify.is_ok()) {
-            (false, _) => Tier::None,
-            (true, false) => Tier::Detect,
-            (true, true) => Tier::Fanotify,
+        let tier = match (sees, self.guards(), self.fanotify.is_ok()) {
+            (false, _, _) => Tier::None,
+            (true, true, _) => Tier::Lsm,
+            (true, false, false) => Tier::Detect,
+            (true, false, true) => Tier::Fanotify,
         };
         Capabilities {
             tier,
@@ -105,6 +101,16 @@ impl Trials {
             cgroup2: self.cgroup2,
             kernel: release(),
         }
+    }
+
+    /// Every LSM program that matters is taken.
+    fn guards(&self) -> bool {
+        let whole = |refused: &Refused| {
+            kernel::LSM_ESSENTIAL
+                .iter()
+                .all(|name| !refused.contains_key(*name))
+        };
+        self.lsm.is_ok() && self.programs.as_ref().is_ok_and(whole)
     }
 
     /// With what each refused program costs.
@@ -152,38 +158,61 @@ impl Trials {
             note,
         };
         let asks = sees && self.fanotify.is_ok();
+        let guards = sees && self.guards();
+        let or_lsm = |other: Mechanism| Some(if guards { Mechanism::Lsm } else { other });
         let network = sees && self.cgroup2.is_some();
-        let fan = Some(Mechanism::Fanotify);
-        let at_exec = Some(Mechanism::KillAtExec);
-        let changes = if fanotify::names_overlays() {
+        let fan = or_lsm(Mechanism::Fanotify);
+        let at_exec = or_lsm(Mechanism::KillAtExec);
+        let lsm = Some(Mechanism::Lsm);
+        let kill = if guards { "deny" } else { "kill" };
+        let changes = if guards {
+            "guarded paths; others are reported after the fact"
+        } else if fanotify::names_overlays() {
             "reported after the fact: without BPF-LSM the kernel cannot refuse it"
         } else {
             "reported after the fact; which process it was is not told on overlays: that needs \
              kernel 6.6"
         }
         .to_owned();
-        let after = "reported after the fact: without BPF-LSM the kernel cannot refuse it";
+        let after = if guards {
+            "where the policy guards it; reported after the fact else"
+        } else {
+            "reported after the fact: without BPF-LSM the kernel cannot refuse it"
+        };
+        let deny = if guards { "deny" } else { "detect" };
         vec![
-            entry("exec", fan, "deny", asks, note(&self.fanotify, "")),
+            entry(
+                "exec",
+                fan,
+                "deny",
+                asks || guards,
+                note(&self.fanotify, ""),
+            ),
             entry(
                 "file-open",
                 fan,
                 "deny",
-                asks,
+                asks || guards,
                 note(&self.fanotify, "openat2 and io_uring opens count as writes"),
             ),
-            entry("file-change", None, "detect", asks, changes),
+            entry(
+                "file-change",
+                lsm.filter(|_| guards),
+                deny,
+                asks || guards,
+                changes,
+            ),
             entry(
                 "drift",
                 at_exec,
-                "kill",
+                kill,
                 sees,
                 note(&self.tracing, "upper layer and tmpfs"),
             ),
             entry(
                 "fileless",
                 at_exec,
-                "kill",
+                kill,
                 sees,
                 note(&self.tracing, "memfd and unlinked files"),
             ),
@@ -201,16 +230,19 @@ impl Trials {
                 network && self.skb.is_ok(),
                 note(&self.skb, "raw packet sockets are not covered"),
             ),
-            entry("setuid", None, "detect", sees, after.to_owned()),
+            entry(
+                "setuid",
+                lsm.filter(|_| guards),
+                deny,
+                sees,
+                after.to_owned(),
+            ),
             entry(
                 "lsm",
-                Some(Mechanism::Lsm),
-                "none",
+                lsm,
+                if guards { "deny" } else { "none" },
                 self.lsm.is_ok(),
-                note(
-                    &self.lsm,
-                    "the kernel loads BPF-LSM programs; this build has none",
-                ),
+                note(&self.lsm, ""),
             ),
         ]
     }
@@ -240,6 +272,12 @@ impl Trials {
                 reasons.extend(losses.iter().map(|(duty, why)| format!("{duty}: {why}")));
             }
         }
+        if self.lsm.is_ok() && !pin::available() {
+            reasons.push(
+                "enforcement without the agent: no BPF file system: mount -t bpf bpf /sys/fs/bpf"
+                    .into(),
+            );
+        }
         if self.cgroup2.is_none() {
             reasons.push("no cgroup v2 mount: mount -t cgroup2 none /sys/fs/cgroup/unified".into());
         }
@@ -247,8 +285,24 @@ impl Trials {
     }
 }
 
-fn try_programs() -> Result<Refused, String> {
-    kernel::try_load().map_err(|error| match &error {
+/// Whether the kernel takes an LSM program, and runs it: `bpf` must be among its modules.
+pub(crate) fn lsm_loads() -> Tried {
+    btf()?;
+    attempt(
+        libbpf_sys::BPF_PROG_TYPE_LSM,
+        Some((c"file_open", libbpf_sys::BPF_LSM_MAC)),
+    )?;
+    let listed = fs::read_to_string("/sys/kernel/security/lsm");
+    match listed {
+        Ok(list) if !list.trim().split(',').any(|name| name == "bpf") => {
+            Err("the kernel was started without it: add bpf to lsm= on its command line".to_owned())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn try_programs(lsm: bool) -> Result<Refused, String> {
+    kernel::try_load(lsm).map_err(|error| match &error {
         Error::Kernel { source, .. } => format!("{error}: {source}"),
         _ => error.to_string(),
     })
@@ -347,7 +401,7 @@ mod tests {
             sock: Ok(()),
             skb: Ok(()),
             fanotify: Ok(()),
-            lsm: Ok(()),
+            lsm: Err("not here".to_owned()),
             programs,
             cgroup2: Some("/sys/fs/cgroup".into()),
         }
@@ -374,7 +428,8 @@ mod tests {
             assert_eq!(entry.strength, strength, "{name}");
             assert!(entry.note.contains(note), "{name}: {}", entry.note);
         }
-        assert_eq!(found.reasons.len(), 3);
+        let told = found.reasons.iter().filter(|r| r.contains("refuses"));
+        assert_eq!(told.count(), 3);
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub enum Event {
     FirstExec(Box<FirstExec>),
     /// Killed at exec, before its first instruction.
     Killed(Box<Killed>),
+    /// Refused by an LSM program: it did not happen.
+    Denied(Box<Denied>),
     CgroupCreated {
         id: u64,
         path: String,
@@ -248,6 +250,8 @@ pub enum NetHook {
     Sock,
     /// The packet was dropped.
     Packet,
+    /// An LSM program.
+    Lsm,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -314,6 +318,113 @@ impl KillReason {
 pub struct Killed {
     pub reason: KillReason,
     pub exec: Exec,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DeniedOp {
+    Exec,
+    /// Code was to be mapped: by a dynamic loader, `dlopen`, or a program itself.
+    MapExec,
+    OpenRead,
+    OpenWrite,
+    Truncate,
+    Unlink,
+    Rename,
+    Link,
+    Create,
+    Attrib,
+    Mount,
+    Unmount,
+    Socket,
+    Listen,
+    SetUid,
+    CapSet,
+    Ptrace,
+    Bpf,
+    Module,
+    UserNamespace,
+    Kill,
+}
+
+impl DeniedOp {
+    pub(crate) const ALL: [Self; 21] = [
+        Self::Exec,
+        Self::MapExec,
+        Self::OpenRead,
+        Self::OpenWrite,
+        Self::Truncate,
+        Self::Unlink,
+        Self::Rename,
+        Self::Link,
+        Self::Create,
+        Self::Attrib,
+        Self::Mount,
+        Self::Unmount,
+        Self::Socket,
+        Self::Listen,
+        Self::SetUid,
+        Self::CapSet,
+        Self::Ptrace,
+        Self::Bpf,
+        Self::Module,
+        Self::UserNamespace,
+        Self::Kill,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Exec => "exec",
+            Self::MapExec => "map-exec",
+            Self::OpenRead => "open-read",
+            Self::OpenWrite => "open-write",
+            Self::Truncate => "truncate",
+            Self::Unlink => "delete",
+            Self::Rename => "rename",
+            Self::Link => "link",
+            Self::Create => "create",
+            Self::Attrib => "attrib",
+            Self::Mount => "mount",
+            Self::Unmount => "unmount",
+            Self::Socket => "socket",
+            Self::Listen => "listen",
+            Self::SetUid => "setuid",
+            Self::CapSet => "capset",
+            Self::Ptrace => "ptrace",
+            Self::Bpf => "bpf",
+            Self::Module => "module",
+            Self::UserNamespace => "user-namespace",
+            Self::Kill => "kill",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DenyReason {
+    /// The program is not of the image, or on the deny list.
+    Exec(KillReason),
+    /// A [`crate::GuardedPath`].
+    Protected,
+    /// The act itself is refused by the [`crate::Guard`].
+    Guard,
+    /// Code without a file.
+    Anonymous,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denied {
+    pub at: Timestamp,
+    /// Who tried.
+    pub task: Task,
+    pub op: DeniedOp,
+    pub reason: DenyReason,
+    /// Place of the guarded path in its policy, from 1; 0 when none decided.
+    pub rule: u32,
+    /// From the container's root, as far as it is known; empty for acts without a file.
+    pub path: String,
+    pub path_truncated: bool,
+    pub file: FileId,
+    /// A port, a capability mask, a pid, by `op`.
+    pub detail: u64,
 }
 
 /// Traffic of one 5-tuple since the last drain.

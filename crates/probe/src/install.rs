@@ -85,7 +85,13 @@ impl Installed {
     }
 
     /// Brings it into force.
-    pub(crate) fn swap(&self, maps: &Maps, label: u32, policy: &KernelPolicy) -> Result<(), Error> {
+    pub(crate) fn swap(
+        &self,
+        maps: &Maps,
+        label: u32,
+        policy: &KernelPolicy,
+        guard: (u32, u32),
+    ) -> Result<(), Error> {
         let mut flags = 0;
         if policy.process_mode == Mode::Protect {
             flags |= if policy.drift_kill {
@@ -102,9 +108,17 @@ impl Installed {
         if policy.quarantined {
             flags |= policy_flag::QUARANTINE;
         }
+        if policy.drift_code {
+            flags |= policy_flag::DRIFT_CODE;
+        }
+        if policy.loopback {
+            flags |= policy_flag::LOOPBACK;
+        }
         let value = PolicyValue {
             flags,
             set: self.set,
+            guard: guard.0,
+            guard_set: guard.1,
             default_verdict: effective(policy.default_verdict, policy.network_mode),
             pad: [0; 7],
         };

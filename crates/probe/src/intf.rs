@@ -12,6 +12,9 @@ pub(crate) unsafe trait Pod: Copy {}
 // SAFETY: four bytes, every value of which is valid.
 unsafe impl Pod for u32 {}
 
+// SAFETY: eight bytes, every value of which is valid.
+unsafe impl Pod for u64 {}
+
 /// Reads a value from the front of `bytes`.
 pub(crate) fn read<T: Pod>(bytes: &[u8]) -> Option<T> {
     if bytes.len() < size_of::<T>() {
@@ -38,7 +41,7 @@ macro_rules! structures {
     ($($name:literal $ty:ident { $($field:ident: $fty:ty),+ $(,)? })+) => {
         $(
             #[repr(C)]
-            #[derive(Clone, Copy)]
+            #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
             #[allow(dead_code, reason = "fields are the kernel's, read or not")]
             pub(crate) struct $ty { $(pub(crate) $field: $fty),+ }
 
@@ -89,9 +92,17 @@ structures! {
         host_mount_ns: u32, host_pid_ns: u32, host_root_dev: u32, self_pid: u32, hold: u8,
         host_events: u8, pad: [u8; 6],
     }
+    "rp_file_key" FileKey { set: u32, dev: u32, ino: u64, generation: u32, rule: u32 }
+    "rp_file_rule" FileRule { flags: u32, rule: u32 }
+    "rp_name_key" NameKey {
+        set: u32, dev: u32, ino: u64, generation: u32, len: u32, hash: u64,
+    }
+    "rp_identify" Identify { fd: u32, count: u32, keys: [FileKey; 2] }
     "rp_label" LabelValue { label: u32, flags: u32 }
     "rp_state" StateValue { label: u32, flags: u32, uid: u32, euid: u32, caps: u64 }
-    "rp_policy" PolicyValue { flags: u32, set: u32, default_verdict: u8, pad: [u8; 7] }
+    "rp_policy" PolicyValue {
+        flags: u32, set: u32, guard: u32, guard_set: u32, default_verdict: u8, pad: [u8; 7],
+    }
     "rp_exec_key" ExecKey { set: u32, dev: u32, ino: u64 }
     "rp_port_key" PortKey { prefix_len: u32, set: u32, proto: u8, dir: u8, port_be: [u8; 2] }
     "rp_rule_key" RuleKey {
@@ -153,6 +164,27 @@ unsafe impl Pod for CgroupRecord {}
 
 const _: () = assert!(size_of::<CgroupRecord>() == 32);
 
+/// The fixed part of `rp_denied`; the path follows.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct DeniedRecord {
+    pub(crate) head: Head,
+    pub(crate) task: TaskRecord,
+    pub(crate) ino: u64,
+    pub(crate) detail: u64,
+    pub(crate) dev: u32,
+    pub(crate) rule: u32,
+    pub(crate) op: u32,
+    pub(crate) reason: u32,
+    pub(crate) flags: u32,
+    pub(crate) path_len: u32,
+}
+
+// SAFETY: repr(C), integers and arrays only; the assertion below leaves no padding.
+unsafe impl Pod for DeniedRecord {}
+
+const _: () = assert!(size_of::<DeniedRecord>() == 16 + 88 + 16 + 24);
+
 pub(crate) mod kind {
     pub(crate) const FORK: u32 = 1;
     pub(crate) const EXEC: u32 = 2;
@@ -164,6 +196,7 @@ pub(crate) mod kind {
     pub(crate) const KILLED: u32 = 8;
     pub(crate) const CGROUP_MADE: u32 = 9;
     pub(crate) const CGROUP_GONE: u32 = 10;
+    pub(crate) const DENIED: u32 = 11;
 }
 
 pub(crate) mod exec_flag {
@@ -181,7 +214,42 @@ pub(crate) mod policy_flag {
     pub(crate) const DRIFT_KILL: u32 = 1;
     pub(crate) const DENY_LIST: u32 = 2;
     pub(crate) const QUARANTINE: u32 = 4;
+    pub(crate) const LOOPBACK: u32 = 8;
+    pub(crate) const DRIFT_CODE: u32 = 16;
 }
+
+/// Bits of a policy's `guard`.
+pub(crate) mod guard_flag {
+    pub(crate) const FILES: u32 = 1;
+    pub(crate) const TREES: u32 = 2;
+    pub(crate) const MOUNT: u32 = 4;
+    pub(crate) const PTRACE: u32 = 8;
+    pub(crate) const BPF: u32 = 16;
+    pub(crate) const MODULE: u32 = 32;
+    pub(crate) const USERNS: u32 = 64;
+    pub(crate) const SETUID: u32 = 128;
+    pub(crate) const CAPSET: u32 = 256;
+    pub(crate) const RAW_SOCKET: u32 = 512;
+    pub(crate) const LISTEN: u32 = 1024;
+    pub(crate) const ANON_EXEC: u32 = 2048;
+}
+
+/// Bits of a [`FileRule`].
+pub(crate) mod file_flag {
+    pub(crate) const NO_READ: u32 = 1;
+    pub(crate) const NO_WRITE: u32 = 2;
+    pub(crate) const NO_EXEC: u32 = 4;
+    pub(crate) const TREE: u32 = 8;
+    pub(crate) const ANCESTOR: u32 = 16;
+    pub(crate) const EXEMPT: u32 = 32;
+    pub(crate) const CHILDREN: u32 = 64;
+}
+
+pub(crate) const DENIED_PATH_CUT: u32 = 1;
+/// `RP_LAYOUT_VERSION` of `bpf/intf.h`.
+pub(crate) const LAYOUT_VERSION: u32 = 1;
+/// Marks a program's id in `own_objects`.
+pub(crate) const OWN_PROGRAM: u32 = 1 << 31;
 
 pub(crate) mod verdict {
     pub(crate) const ALLOW: u8 = 0;
@@ -208,6 +276,9 @@ pub(crate) mod count {
     pub(crate) const HELD: u32 = 5;
     pub(crate) const CONNECTS_DENIED: u32 = 6;
     pub(crate) const PACKETS_DROPPED: u32 = 7;
+    pub(crate) const EXECS_DENIED: u32 = 8;
+    pub(crate) const FILES_DENIED: u32 = 9;
+    pub(crate) const ACTS_DENIED: u32 = 10;
 }
 
 pub(crate) const LABEL_IGNORED: u32 = 1;

@@ -22,6 +22,7 @@ mod fanotify;
 mod flow;
 #[doc(hidden)]
 pub mod fuzz;
+mod guard;
 mod hold;
 mod install;
 mod intf;
@@ -29,6 +30,7 @@ mod judge;
 mod kernel;
 mod label;
 mod netrule;
+mod pin;
 mod policy;
 mod probe;
 mod recheck;
@@ -40,9 +42,12 @@ pub use control::Control;
 pub use detect::{Capabilities, detect};
 pub use error::Error;
 pub use event::{
-    Cred, CredCause, Direction, Event, Exec, Exit, FileAct, FileId, FileOp, FirstExec, Flow, Fork,
-    KillReason, Killed, NetEvent, NetHook, Ring, Socket, SocketOp, Task,
+    Cred, CredCause, Denied, DeniedOp, DenyReason, Direction, Event, Exec, Exit, FileAct, FileId,
+    FileOp, FirstExec, Flow, Fork, KillReason, Killed, NetEvent, NetHook, Ring, Socket, SocketOp,
+    Task,
 };
 pub use judge::{AllowAll, Ask, AskKind, Decision, Judge};
-pub use policy::{Attach, KernelPolicy, NetVerdict, ProtectedPath};
+pub use kernel::ProgramCost;
+pub use pin::{PIN_DIR, uninstall};
+pub use policy::{Attach, Guard, GuardedPath, KernelPolicy, NetVerdict, ProtectedPath};
 pub use probe::Probe;

@@ -53,6 +53,9 @@ pub struct KernelPolicy {
     /// Kill what the image did not ship (writable layer, memfd, tmpfs) at exec, when
     /// `process_mode` is Protect.
     pub drift_kill: bool,
+    /// Drift protection holds for libraries too, where the kernel has BPF-LSM. Programs that bring
+    /// their own (some Java ones do) do not start under it.
+    pub drift_code: bool,
     /// Executables that drift protection lets pass.
     pub exec_allow: Vec<FileId>,
     /// Executables killed at exec in Protect, whatever the judge says.
@@ -67,4 +70,54 @@ pub struct KernelPolicy {
     pub default_verdict: Verdict,
     /// Drop everything but loopback.
     pub quarantined: bool,
+    /// Judge loopback traffic by the rules that match it; the default never does. Needs BPF-LSM.
+    pub loopback: bool,
+    /// What the kernel refuses by itself where it has BPF-LSM; nothing elsewhere.
+    pub guard: Guard,
+}
+
+/// Acts the LSM programs refuse with EPERM, whether or not an agent runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Guard {
+    /// The first rule that matches a file decides.
+    pub files: Vec<GuardedPath>,
+    /// Every new mount.
+    pub mount: bool,
+    /// Tracing other processes of the same workload. Those of others are never reached.
+    pub ptrace: bool,
+    /// Every use of bpf(2). Rampart's own programs and maps are never reached.
+    pub bpf: bool,
+    /// Kernel modules and kexec images.
+    pub module: bool,
+    /// New user namespaces.
+    pub user_namespace: bool,
+    /// Becoming root: by set*uid and by setuid programs.
+    pub setuid: bool,
+    /// Raising capabilities.
+    pub capset: bool,
+    /// Raw and packet sockets.
+    pub raw_socket: bool,
+    /// Listening for connections.
+    pub listen: bool,
+    /// Code in memory that holds no file. It stops just-in-time compilers too.
+    pub anonymous_exec: bool,
+}
+
+/// A file that is refused by what it is on disk, whatever name, mount or root leads to it.
+///
+/// What may not run may not be read either: a copy, an interpreter or a loader would run it.
+/// Refusing writes covers removing, renaming, linking, attributes, and mounting over it; and what
+/// leads to a guarded file is not renamed or removed. New files whose name matches a pattern with
+/// `*` are not covered unless the pattern is `*` alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct GuardedPath {
+    /// Absolute, from the container's root. The last component may hold `*`.
+    pub path: PathBuf,
+    /// A directory with everything below it.
+    pub recursive: bool,
+    pub deny_read: bool,
+    pub deny_write: bool,
+    pub deny_exec: bool,
+    /// Programs that may read and write all the same, by path; told by their files.
+    pub programs: Vec<PathBuf>,
 }

@@ -47,6 +47,9 @@ impl Probe {
             maps,
             programs,
             cgroup2,
+            identifier,
+            pins,
+            refused,
         } = kernel::load(&config)?;
         let maps = Arc::new(maps);
         let labels = Labels {
@@ -76,6 +79,9 @@ impl Probe {
             tally: Arc::clone(&tally),
             fail_closed: Arc::clone(&fail_closed),
             programs,
+            identifier,
+            pins,
+            refused,
         });
         let mut probe = Self {
             control: control.clone(),

@@ -33,6 +33,8 @@ enum Command {
     Demo(commands::demo::DemoArgs),
     /// Say what this machine can see and block, and what is missing
     Doctor(commands::doctor::DoctorArgs),
+    /// End enforcement that outlives the agent: remove its kernel programs
+    Uninstall(commands::uninstall::UninstallArgs),
     /// Find packages, vulnerabilities and secrets in images, file systems and hosts
     Scan(Box<commands::scan::ScanArgs>),
     /// The vulnerability database: build, update, look into it
@@ -94,6 +96,7 @@ impl Cli {
             Command::Up(args) => up::run(*args),
             Command::Demo(args) => commands::demo::run(args),
             Command::Doctor(args) => commands::doctor::run(&args),
+            Command::Uninstall(args) => commands::uninstall::run(&args),
             Command::Scan(args) => commands::scan::run(*args),
             Command::Db(args) => commands::db::run(*args),
             Command::Updater(args) => commands::updater::run(*args),

@@ -16,6 +16,7 @@ pub(crate) mod rules;
 pub(crate) mod scan;
 pub(crate) mod scanner;
 pub(crate) mod status;
+pub(crate) mod uninstall;
 pub(crate) mod updater;
 pub(crate) mod vulnerability;
 pub(crate) mod workload;

@@ -83,6 +83,11 @@ pub(crate) struct UpArgs {
     #[arg(long, env = "RAMPART_HOLD", value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
     pub(crate) hold: bool,
 
+    /// Keep policies in force when this program is stopped, killed or upgraded, where the kernel has
+    /// BPF-LSM; `rampart uninstall` ends it
+    #[arg(long, env = "RAMPART_PERSIST", value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
+    pub(crate) persist: bool,
+
     /// How long a held process or a permission question may wait, in milliseconds
     #[arg(
         long,

@@ -26,7 +26,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -67,6 +67,7 @@ pub(crate) struct Registry {
     /// The node refuses what nobody judges in time, whatever the cluster's setting.
     fail_closed: bool,
     labels: Mutex<Labels>,
+    settled: AtomicBool,
     applied: AtomicU64,
     pub(crate) latency: Latency,
 }
@@ -94,6 +95,7 @@ impl Registry {
             node,
             cgroup2,
             labels: Mutex::default(),
+            settled: AtomicBool::new(false),
             applied: AtomicU64::new(0),
             latency: Latency::default(),
         }
@@ -251,7 +253,8 @@ impl Registry {
 
     /// Gives a running container a label and its policy.
     fn attach(&self, labels: &mut Labels, workload: Workload) -> MemberRef {
-        labels.last = labels.last.checked_add(1).unwrap_or(1);
+        let first = self.runtime.kernel().map_or(1, |k| k.first_label());
+        labels.last = labels.last.checked_add(1).unwrap_or(1).max(first);
         let label = labels.last;
         labels.by_id.insert(workload.id.clone(), label);
         if workload.cgroup_id != 0 {
@@ -346,6 +349,17 @@ impl Registry {
             if !ids.contains(&workload.id) && !alive {
                 self.stopped(&workload.id, now(), rampart_cluster::EXIT_UNKNOWN);
             }
+        }
+        self.settle();
+    }
+
+    /// Once a policy is in force for what runs: a predecessor's is not needed any more.
+    fn settle(&self) {
+        if self.applied_revision() != 0
+            && !self.settled.swap(true, Ordering::AcqRel)
+            && let Some(kernel) = self.runtime.kernel()
+        {
+            kernel.settle();
         }
     }
 

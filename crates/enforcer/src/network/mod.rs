@@ -90,7 +90,7 @@ impl Network {
                 .pid(event.label, event.local, event.peer, event.direction),
             pid => Some(pid),
         };
-        if event.verdict == Verdict::Deny && event.hook == NetHook::Sock {
+        if event.verdict == Verdict::Deny && event.hook != NetHook::Packet {
             self.note_denied(&member, event);
         }
         let violation = self.violation(&member, event, pid);
@@ -181,6 +181,7 @@ impl Network {
             mechanism: Some(match event.hook {
                 NetHook::Sock => Mechanism::CgroupSock,
                 NetHook::Packet => Mechanism::CgroupSkb,
+                NetHook::Lsm => Mechanism::Lsm,
             }),
             process: pid.and_then(|pid| self.runtime.subject_of(event.label, pid)),
             fqdn: String::new(),

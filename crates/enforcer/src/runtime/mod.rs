@@ -5,6 +5,7 @@
 
 mod aggregate;
 mod caller;
+mod denied;
 mod detection;
 mod escalation;
 mod exec;
@@ -182,6 +183,7 @@ impl Runtime {
             }
             Event::File(act) => self.file_changed(act),
             Event::Killed(killed) => self.killed(killed),
+            Event::Denied(denied) => self.denied(denied),
             Event::Socket(socket) => self.detect_socket(socket),
             Event::Verdict(_)
             | Event::FirstExec(_)

@@ -10,7 +10,7 @@ use rampart_policy::{
     Direction, NetCell, NetPolicy, ProcessAsk, ProcessVerdict, WorkloadPolicy, file::WATCHED,
     process::Parent,
 };
-use rampart_probe::{KernelPolicy, NetVerdict, ProtectedPath};
+use rampart_probe::{Guard, GuardedPath, KernelPolicy, NetVerdict, ProtectedPath};
 use std::{collections::BTreeSet, sync::Arc};
 
 /// What a verdict on an exec depends on.
@@ -55,6 +55,7 @@ impl Plan {
             kernel: KernelPolicy {
                 process_mode: policy.profile_mode,
                 network_mode: policy.policy_mode,
+                drift_code: false,
                 drift_kill: policy.profile_mode == Mode::Protect,
                 exec_allow: Vec::new(),
                 exec_deny: Vec::new(),
@@ -63,6 +64,8 @@ impl Plan {
                 verdicts: verdicts(&policy.network),
                 default_verdict: policy.network.default.verdict,
                 quarantined: policy.quarantined,
+                loopback: false,
+                guard: guard(&policy),
             },
             policy: WorkloadPolicy::default(),
         };
@@ -152,6 +155,54 @@ fn protected(policy: &WorkloadPolicy) -> Vec<ProtectedPath> {
         .collect()
 }
 
+/// What the kernel refuses by itself where it can, whether or not we run: the rules that deny
+/// whoever asks, by file. What depends on names, users or parents stays with [`Plan::judge`].
+fn guard(policy: &WorkloadPolicy) -> Guard {
+    if policy.profile_mode != Mode::Protect {
+        return Guard::default();
+    }
+    let blocked = policy
+        .files
+        .iter()
+        .filter(|rule| rule.behavior == FileBehavior::BlockAccess && is_fixed(&rule.filter))
+        .map(|rule| GuardedPath {
+            path: rule.filter.clone().into(),
+            recursive: rule.recursive,
+            deny_read: true,
+            deny_write: true,
+            deny_exec: false,
+            programs: rule.applications.iter().map(Into::into).collect(),
+        });
+    let allowed = |path: &str| {
+        policy
+            .process
+            .iter()
+            .any(|r| r.action == Action::Allow && r.path == path)
+    };
+    let denied = policy
+        .process
+        .iter()
+        .filter(|r| r.action == Action::Deny && r.user.is_empty())
+        .filter(|r| is_fixed(&r.path) && !r.path.contains('*') && !r.name.ends_with("/*"))
+        .filter(|r| !is_multi_call(&r.path) && !is_loader(&r.path) && !allowed(&r.path))
+        .map(|r| GuardedPath {
+            path: r.path.clone().into(),
+            deny_exec: true,
+            ..GuardedPath::default()
+        });
+    Guard {
+        files: denied.chain(blocked).collect(),
+        module: true,
+        ..Guard::default()
+    }
+}
+
+/// An absolute path with at most a last component of stars.
+fn is_fixed(path: &str) -> bool {
+    let parent = path.rsplit_once('/').map_or("*", |(parent, _)| parent);
+    path.starts_with('/') && path.len() > 1 && !parent.contains('*')
+}
+
 /// A star before the last component is watched as everything below; the verdict tells apart.
 fn protect(filter: &str, recursive: bool, ask: bool) -> ProtectedPath {
     let parent = filter.rsplit_once('/').map_or("", |(parent, _)| parent);
@@ -216,6 +267,7 @@ impl HostPlan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rampart_model::FileRule;
 
     #[test]
     fn stars_before_the_last_component_widen_the_watch() {
@@ -234,5 +286,58 @@ mod tests {
             };
             assert_eq!(protect(filter, recursive, true), want, "{filter}");
         }
+    }
+
+    fn rule(action: Action, path: &str) -> ProcessRule {
+        ProcessRule {
+            name: path.rsplit('/').next().unwrap_or_default().to_owned(),
+            path: path.to_owned(),
+            action,
+            ..ProcessRule::default()
+        }
+    }
+
+    /// The kernel refuses by itself what is refused whoever asks, and nothing else.
+    #[test]
+    fn rules_without_conditions_become_the_kernels() {
+        let block = |filter: &str, applications: &[&str]| FileRule {
+            filter: filter.to_owned(),
+            recursive: true,
+            behavior: FileBehavior::BlockAccess,
+            applications: applications.iter().map(|a| (*a).to_owned()).collect(),
+            ..FileRule::default()
+        };
+        let mut policy = WorkloadPolicy {
+            profile_mode: Mode::Protect,
+            process: vec![
+                rule(Action::Deny, "/usr/bin/nc"),
+                rule(Action::Deny, "/bin/busybox"),
+                rule(Action::Deny, "*"),
+                rule(Action::Allow, "/bin/app"),
+                ProcessRule {
+                    user: "root".to_owned(),
+                    ..rule(Action::Deny, "/bin/su")
+                },
+            ],
+            files: vec![
+                block("/etc/app", &["/bin/app"]),
+                block("/home/*/x", &[]),
+                FileRule {
+                    behavior: FileBehavior::MonitorChange,
+                    ..block("/etc/passwd", &[])
+                },
+            ],
+            ..WorkloadPolicy::default()
+        };
+        let found = guard(&policy);
+        let told: Vec<_> = found
+            .files
+            .iter()
+            .map(|f| (f.path.to_str().unwrap(), f.deny_exec, f.programs.len()))
+            .collect();
+        assert_eq!(told, [("/usr/bin/nc", true, 0), ("/etc/app", false, 1)]);
+        assert!(found.module);
+        policy.profile_mode = Mode::Monitor;
+        assert_eq!(guard(&policy), Guard::default());
     }
 }

@@ -2,7 +2,10 @@
 
 use crate::fake::*;
 use rampart_model::{Action, Mechanism, Mode, ProcessInfo, Query, Reply, Report, Verdict};
-use rampart_probe::{Ask, AskKind, Cred, CredCause, Decision, Event, KillReason, Killed, Task};
+use rampart_probe::{
+    Ask, AskKind, Cred, CredCause, Decision, Denied, DeniedOp, DenyReason, Event, FileId,
+    KillReason, Killed, Task,
+};
 
 fn learned(bed: &Bed) -> Vec<(String, String)> {
     let reports = bed.uplink.reports().into_iter();
@@ -142,6 +145,35 @@ async fn what_slips_past_the_question_is_killed() {
     })
     .await;
     assert!(told.0.message.contains("from memory"), "{}", told.0.message);
+}
+
+#[tokio::test]
+async fn what_the_kernel_refused_is_told() {
+    let bed = Bed::new(policy(1, Mode::Protect, &["/bin/app"])).await;
+    let label = bed.start("web", 9_000_100, "/bin/app").await;
+    bed.emit(Event::Denied(Box::new(Denied {
+        at: rampart_model::Timestamp::from_ms(1_700_000_000_000),
+        task: Task {
+            pid: 9_000_100,
+            label,
+            ..Task::default()
+        },
+        op: DeniedOp::Exec,
+        reason: DenyReason::Exec(KillReason::Dropped),
+        rule: 0,
+        path: "/tmp/evil".to_owned(),
+        path_truncated: false,
+        file: FileId::default(),
+        detail: 0,
+    })));
+    let incident = bed.uplink.incident("Process.Profile.Violation").await;
+    assert_eq!(incident.mechanism, Some(Mechanism::Lsm));
+    assert_eq!(
+        (incident.verdict, incident.operation.as_str()),
+        (Verdict::Deny, "exec")
+    );
+    assert_eq!(incident.process.path, "/bin/app", "who tried");
+    assert_eq!(incident.file_path, "/tmp/evil");
 }
 
 #[tokio::test]

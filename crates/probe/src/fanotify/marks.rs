@@ -339,7 +339,7 @@ impl Placer<'_> {
 }
 
 /// Names in a directory, without `.` and `..`.
-fn entries(dir: &OwnedFd) -> io::Result<Vec<OsString>> {
+pub(crate) fn entries(dir: &OwnedFd) -> io::Result<Vec<OsString>> {
     let readable = sys::reopen_dir(dir)?;
     // SAFETY: fdopendir takes over a descriptor, which is let go here.
     let stream = unsafe { libc::fdopendir(std::os::fd::IntoRawFd::into_raw_fd(readable)) };

@@ -8,14 +8,14 @@ mod inotify;
 mod listener;
 mod marks;
 mod notify;
-mod sys;
+pub(crate) mod sys;
 mod syscall;
 mod watch;
 
 pub(crate) use listener::{Listener, Tally};
-pub(crate) use marks::Marks;
+pub(crate) use marks::{Marks, entries};
 pub(crate) use notify::Notifier;
-pub(crate) use watch::{Watch, Watches};
+pub(crate) use watch::{Watch, Watches, fits};
 
 /// Whether notifications work on overlays too.
 pub(crate) fn names_overlays() -> bool {

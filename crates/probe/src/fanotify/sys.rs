@@ -205,7 +205,7 @@ pub(super) fn read(group: &OwnedFd, buffer: &mut [u8]) -> usize {
 
 /// Opens a path below `root` as a process rooted there would, as an `O_PATH` descriptor. Symbolic
 /// links, absolute ones too, stay inside.
-pub(super) fn open_in(root: &OwnedFd, path: &Path) -> io::Result<OwnedFd> {
+pub(crate) fn open_in(root: &OwnedFd, path: &Path) -> io::Result<OwnedFd> {
     open_how(
         root,
         path,
@@ -215,7 +215,7 @@ pub(super) fn open_in(root: &OwnedFd, path: &Path) -> io::Result<OwnedFd> {
 }
 
 /// Opens a directory for reading, given its `O_PATH` descriptor.
-pub(super) fn reopen_dir(dir: &OwnedFd) -> io::Result<OwnedFd> {
+pub(crate) fn reopen_dir(dir: &OwnedFd) -> io::Result<OwnedFd> {
     open_how(
         dir,
         Path::new("."),
@@ -226,7 +226,7 @@ pub(super) fn reopen_dir(dir: &OwnedFd) -> io::Result<OwnedFd> {
 }
 
 /// Opens an entry of a directory without following it.
-pub(super) fn open_entry(dir: &OwnedFd, name: &OsStr) -> io::Result<OwnedFd> {
+pub(crate) fn open_entry(dir: &OwnedFd, name: &OsStr) -> io::Result<OwnedFd> {
     open_how(
         dir,
         Path::new(name),
@@ -236,7 +236,7 @@ pub(super) fn open_entry(dir: &OwnedFd, name: &OsStr) -> io::Result<OwnedFd> {
 }
 
 /// Opens the root of a process.
-pub(super) fn open_root(pid: u32) -> io::Result<OwnedFd> {
+pub(crate) fn open_root(pid: u32) -> io::Result<OwnedFd> {
     let path = format!("/proc/{pid}/root");
     let path = c_string(OsStr::new(&path))?;
     let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC;
@@ -275,15 +275,15 @@ fn open_how(dir: &OwnedFd, path: &Path, flags: i32, resolve: u64) -> io::Result<
 
 /// What is known of an open file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Stat {
-    pub(super) dev: u64,
-    pub(super) ino: u64,
+pub(crate) struct Stat {
+    pub(crate) dev: u64,
+    pub(crate) ino: u64,
     pub(super) mode: u32,
     pub(super) nlink: u64,
 }
 
 impl Stat {
-    pub(super) fn of(file: &OwnedFd) -> io::Result<Self> {
+    pub(crate) fn of(file: &OwnedFd) -> io::Result<Self> {
         let mut stat = std::mem::MaybeUninit::<libc::stat>::zeroed();
         // SAFETY: fstat fills one stat structure for an open descriptor.
         if unsafe { libc::fstat(file.as_raw_fd(), stat.as_mut_ptr()) } != 0 {
@@ -299,11 +299,11 @@ impl Stat {
         })
     }
 
-    pub(super) fn is_dir(&self) -> bool {
+    pub(crate) fn is_dir(&self) -> bool {
         self.mode & libc::S_IFMT == libc::S_IFDIR
     }
 
-    pub(super) fn is_file(&self) -> bool {
+    pub(crate) fn is_file(&self) -> bool {
         self.mode & libc::S_IFMT == libc::S_IFREG
     }
 }
@@ -316,7 +316,7 @@ pub(crate) struct FsId {
 }
 
 impl FsId {
-    pub(super) fn of(file: &OwnedFd) -> io::Result<Self> {
+    pub(crate) fn of(file: &OwnedFd) -> io::Result<Self> {
         let mut stat = std::mem::MaybeUninit::<libc::statfs>::zeroed();
         // SAFETY: fstatfs fills one statfs structure for an open descriptor.
         if unsafe { libc::fstatfs(file.as_raw_fd(), stat.as_mut_ptr()) } != 0 {

@@ -65,7 +65,7 @@ pub(super) fn glob(pattern: &ProtectedPath) -> Option<(&Path, &OsStr)> {
 }
 
 /// Matches a name against a pattern with `*`, in time proportional to their product at most.
-pub(super) fn fits(pattern: &[u8], name: &[u8]) -> bool {
+pub(crate) fn fits(pattern: &[u8], name: &[u8]) -> bool {
     let (mut p, mut n) = (0, 0);
     let mut star = None;
     while n < name.len() {

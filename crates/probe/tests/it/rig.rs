@@ -18,13 +18,35 @@ static TURN: Mutex<()> = Mutex::new(());
 
 /// False, with a reason printed, where the kernel side cannot run.
 pub(crate) fn able() -> bool {
-    static FOUND: OnceLock<Capabilities> = OnceLock::new();
-    let found = FOUND.get_or_init(detect);
+    // scripts/vm.sh boots kernels of which it knows the answer; finding it takes long there.
+    if std::env::var_os("RAMPART_EXPECT_LSM").is_some() {
+        return true;
+    }
+    let found = found();
     if found.tier < Tier::Fanotify {
         eprintln!("skipped: this node cannot enforce: {:?}", found.reasons);
         return false;
     }
     true
+}
+
+pub(crate) fn environment(name: &str) -> Option<String> {
+    std::env::var_os(name)?.into_string().ok()
+}
+
+fn found() -> &'static Capabilities {
+    static FOUND: OnceLock<Capabilities> = OnceLock::new();
+    FOUND.get_or_init(detect)
+}
+
+/// The same for BPF-LSM.
+pub(crate) fn guards() -> bool {
+    let known = environment("RAMPART_EXPECT_LSM");
+    let able = able() && known.map_or_else(|| found().tier == Tier::Lsm, |known| known == "1");
+    if !able {
+        eprintln!("skipped: no BPF-LSM here; scripts/vm.sh boots kernels that have it");
+    }
+    able
 }
 
 pub(crate) fn has(program: &str) -> bool {
@@ -108,6 +130,20 @@ impl Rig {
         config: Config,
         rule: impl Fn(&Ask) -> Decision + Send + Sync + 'static,
     ) -> Self {
+        // These tests are about the other tier, and hold on kernels with BPF-LSM too.
+        let config = Config {
+            lsm: false,
+            ..config
+        };
+        Self::start(config, rule)
+    }
+
+    /// With the LSM programs in force.
+    pub(crate) fn guarded(config: Config) -> Self {
+        Self::start(config, |_| Decision::Allow)
+    }
+
+    fn start(config: Config, rule: impl Fn(&Ask) -> Decision + Send + Sync + 'static) -> Self {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = Arc::new(Kept::default());
         let judge = Arc::new(Closure {

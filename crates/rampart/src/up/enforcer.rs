@@ -50,6 +50,9 @@ fn configure(args: &UpArgs, data: &Path) -> Result<rampart_enforcer::Config> {
     node.joined_at = Timestamp(i64::try_from(now.as_millis()).unwrap_or(i64::MAX));
     let mut config = rampart_enforcer::Config::new(node, data.join("enforcer"));
     config.probe.hold = args.hold;
+    if !args.persist {
+        config.probe.pin_dir = None;
+    }
     config.probe.hold_deadline = args.hold_deadline();
     config.probe.judge_deadline = args.hold_deadline();
     config.probe.fail_closed = args.fail_mode == FailMode::Closed;

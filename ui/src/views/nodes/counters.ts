@@ -7,7 +7,7 @@ export const LOSSES = ['events_dropped', 'critical_dropped', 'failed_open', 'pro
 
 /** In the order they are shown. */
 export const COUNTERS = [
-  'events_received', 'events_dropped', 'critical_dropped', 'spooled', 'execs_judged', 'execs_denied', 'killed_at_exec', 'files_judged', 'files_denied', 'connects_denied', 'packets_dropped', 'failed_open',
+  'events_received', 'events_dropped', 'critical_dropped', 'spooled', 'execs_judged', 'execs_denied', 'killed_at_exec', 'files_judged', 'files_denied', 'acts_denied', 'connects_denied', 'packets_dropped', 'failed_open',
 ] as const;
 
 /** Most an enforcer may name; what a node says never grows the page without bound. */
@@ -39,7 +39,7 @@ export function nodeNumbers(counters: Counters | null | undefined) {
   const at = (key: string) => counters?.[key] ?? 0;
   return {
     lost: LOSSES.reduce((sum, key) => sum + at(key), 0),
-    denied: at('execs_denied') + at('files_denied') + at('connects_denied') + at('killed_at_exec'),
+    denied: at('execs_denied') + at('files_denied') + at('acts_denied') + at('connects_denied') + at('killed_at_exec'),
     seen: at('events_received'),
   };
 }
