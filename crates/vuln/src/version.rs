@@ -244,7 +244,11 @@ fn against(scheme: Scheme, version: &str, named: &str) -> Result<Ordering, Inval
             let (version, named) = alpm::as_pacman(version, named);
             compare(scheme, version, named)
         }
-        _ => compare(scheme, version, named),
+        _ => {
+            // The installed version was checked by who asks.
+            scheme.check(named)?;
+            Ok((scheme.row().compare)(version, named))
+        }
     }
 }
 

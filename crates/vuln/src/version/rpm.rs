@@ -48,7 +48,8 @@ pub(super) fn compare(a: &str, b: &str) -> Ordering {
         })
 }
 
-fn segments(mut a: &[u8], mut b: &[u8]) -> Ordering {
+fn segments(a: &[u8], b: &[u8]) -> Ordering {
+    let (mut a, mut b) = without_common(a, b);
     loop {
         a = after_separators(a);
         b = after_separators(b);
@@ -78,6 +79,15 @@ fn segments(mut a: &[u8], mut b: &[u8]) -> Ordering {
             },
         }
     }
+}
+
+/// What comes before the first segments that may differ decides nothing.
+fn without_common<'a>(a: &'a [u8], b: &'a [u8]) -> (&'a [u8], &'a [u8]) {
+    let mut same = a.iter().zip(b).take_while(|(a, b)| a == b).count();
+    while same > 0 && a[same - 1].is_ascii_alphanumeric() {
+        same -= 1;
+    }
+    (&a[same..], &b[same..])
 }
 
 fn after_separators(text: &[u8]) -> &[u8] {
