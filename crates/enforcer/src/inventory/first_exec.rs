@@ -14,7 +14,9 @@ impl Registry {
         let exec = &first.exec;
         let pid = exec.task.pid;
         if let Some(member) = self.labelled(exec) {
+            // Discovery was here first: what was held meanwhile counts like any other start.
             self.judge_first(first, &member);
+            self.latency.record(began.elapsed());
             return;
         }
         let found = self.inventory.lookup(exec.task.cgroup_id, pid);
