@@ -11,24 +11,31 @@ use rampart_detect::{
 };
 use rampart_model::{
     LogBody, LogLevel, Timestamp, Verdict,
+    detection::RuleHits,
     event::{Incident, Subject},
 };
 use rampart_probe::{Cred, CredCause, Exec, Socket, SocketOp};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 /// Bytes of a process's name that the kernel keeps, and rules know it by.
 const NAME_BYTES: usize = 15;
 const MAX_MESSAGE: usize = 4096;
 
 pub(crate) struct Detection {
-    rules: Arc<Rules>,
-    live: Mutex<Live>,
+    pub(super) rules: Arc<Rules>,
+    pub(super) live: Mutex<Live>,
 }
 
-struct Live {
+pub(super) struct Live {
     state: rampart_detect::State,
     told: Seen,
-    number: u64,
+    /// Events evaluated.
+    pub(super) number: u64,
+    /// By name, of rules that matched: no more than there are rules.
+    pub(super) hits: HashMap<String, RuleHits>,
 }
 
 /// What an alert's record needs besides the alert.
@@ -51,6 +58,7 @@ impl Runtime {
                 state: rules.state(),
                 told: Seen::default(),
                 number: 0,
+                hits: HashMap::new(),
             }),
             rules,
         };
@@ -252,6 +260,7 @@ impl Runtime {
             state,
             told,
             number,
+            hits,
         } = &mut *live;
         let event = Event {
             number: *number,
@@ -266,6 +275,7 @@ impl Runtime {
             ..event
         };
         detection.rules.matches(&event, state, |rule| {
+            count(hits, &rule.name, act.at);
             let label = act.process.label;
             let fact = (&rule.name, label, &act.subject.path, &act.about);
             if told.first(&fact, act.at) {
@@ -307,6 +317,15 @@ impl Runtime {
             LogBody::Incident(Box::new(incident)),
         );
     }
+}
+
+fn count(hits: &mut HashMap<String, RuleHits>, rule: &str, at: Timestamp) {
+    let hit = match hits.get_mut(rule) {
+        Some(hit) => hit,
+        None => hits.entry(rule.to_owned()).or_default(),
+    };
+    hit.count += 1;
+    hit.last = hit.last.max(at);
 }
 
 fn level(priority: Priority) -> LogLevel {

@@ -13,6 +13,7 @@ mod file;
 mod incident;
 mod judge;
 mod learn;
+mod loaded;
 mod member;
 mod opened;
 mod pending;

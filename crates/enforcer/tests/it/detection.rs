@@ -2,7 +2,7 @@
 
 use crate::fake::*;
 use rampart_detect::{Options, RuleFile, Rules};
-use rampart_model::{LogLevel, LogRecord, Mode, event::Incident};
+use rampart_model::{DetectionRule, LogLevel, LogRecord, Mode, Report, RuleState, event::Incident};
 use rampart_probe::{Cred, CredCause, Event, Socket, SocketOp};
 use std::sync::Arc;
 
@@ -27,6 +27,17 @@ const RULES: &str = "
   condition: evt.type=setuid and evt.arg.uid=0 and proc.name=app
   output: \"%proc.name is now %evt.arg.uid, was started by %proc.pname\"
   priority: ERROR
+- rule: Written below etc
+  desc: d
+  condition: evt.type=symlink and evt.arg.linkpath startswith /etc
+  output: written
+  priority: NOTICE
+- rule: Turned off
+  desc: d
+  condition: evt.type=execve
+  output: any
+  priority: NOTICE
+  enabled: false
 ";
 
 async fn bed() -> Bed {
@@ -150,4 +161,54 @@ async fn a_changed_identity_is_told() {
         record.message
     );
     assert_eq!(incident.operation, "setuid");
+}
+
+fn loaded(bed: &Bed) -> Option<Vec<DetectionRule>> {
+    let all = bed.uplink.reports();
+    let mut told = all.iter().filter_map(|report| match report {
+        Report::DetectionRules(rules) => Some(rules.clone()),
+        _ => None,
+    });
+    told.next()
+}
+
+#[tokio::test]
+async fn the_controller_is_told_which_rules_are_loaded_and_what_they_did() {
+    let bed = bed().await;
+    let rules = until("the rules", || loaded(&bed)).await;
+    let states: Vec<_> = rules.iter().map(|r| (r.name.as_str(), r.state)).collect();
+    assert_eq!(
+        states,
+        [
+            ("Shell below nginx", RuleState::Live),
+            ("Fileless", RuleState::Live),
+            ("Backdoor port", RuleState::Live),
+            ("Became root", RuleState::Live),
+            ("Written below etc", RuleState::Silent),
+            ("Turned off", RuleState::Off),
+        ]
+    );
+    assert_eq!((rules[0].priority.as_str(), rules[0].line), ("Critical", 2));
+    assert!(
+        rules[4].reason.contains("waits for symlink"),
+        "{}",
+        rules[4].reason
+    );
+    let label = bed.start("web", 9_000_100, "/usr/sbin/nginx").await;
+    for pid in 9_000_200..9_000_203 {
+        bed.exec(label, pid, 9_000_100, "/bin/sh");
+    }
+    // Told once; counted each time.
+    let stats = until("three matches", || {
+        let all = bed.uplink.reports().into_iter();
+        let mut stats = all.filter_map(|report| match report {
+            Report::Stats(stats) => Some(stats.detection),
+            _ => None,
+        });
+        stats.find(|stats| stats.matched.get("Critical") == Some(&3))
+    })
+    .await;
+    assert_eq!(stats.hits["Shell below nginx"].count, 3);
+    assert!(stats.events >= 3 && stats.hits["Shell below nginx"].last.is_known());
+    assert!(!stats.hits.contains_key("Backdoor port"));
 }
