@@ -45,7 +45,7 @@ pub struct DetectionRule {
     /// Types of events it may match; the first of them if there are very many.
     pub events: Vec<String>,
     pub state: RuleState,
-    /// Why it is not live; empty if it is.
+    /// Why it is not live, or what it cannot see; empty if neither.
     pub reason: String,
 }
 

@@ -3011,7 +3011,7 @@ export interface components {
             nodes: components["schemas"]["DetectionRuleNode"][];
             /** @description `Emergency`, `Alert`, `Critical`, `Error`, `Warning`, `Notice`, `Informational` or `Debug`. */
             priority: string;
-            /** @description Why it is not live anywhere. */
+            /** @description Why it is not live anywhere, or what it cannot see. */
             reason: string;
             /** @description The best of the nodes: `live`, `silent` or `off`. */
             state: string;
@@ -3039,7 +3039,7 @@ export interface components {
             hits: number;
             id: string;
             name: string;
-            /** @description Why it is not live there. */
+            /** @description Why it is not live there, or what it cannot see. */
             reason: string;
             /** @description `live`, `silent` or `off`. */
             state: string;

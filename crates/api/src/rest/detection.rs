@@ -11,7 +11,7 @@ pub struct DetectionRuleNode {
     pub name: String,
     /// `live`, `silent` or `off`.
     pub state: String,
-    /// Why it is not live there.
+    /// Why it is not live there, or what it cannot see.
     pub reason: String,
     /// Matches since the enforcer started, those that were not told again included.
     pub hits: u64,
@@ -35,7 +35,7 @@ pub struct DetectionRule {
     pub enabled: bool,
     /// The best of the nodes: `live`, `silent` or `off`.
     pub state: String,
-    /// Why it is not live anywhere.
+    /// Why it is not live anywhere, or what it cannot see.
     pub reason: String,
     /// Matches on all nodes since their enforcers started.
     pub hits: u64,

@@ -1,7 +1,7 @@
 //! Detection rules on live events: what was run, who connects and listens.
 //!
-//! Limits: execs, connections and changed identities are evaluated; rules about other calls load
-//! and stay silent here.
+//! Limits: execs, connections, changed identities and, in `detected_file`, changes of watched
+//! files are evaluated; rules about other calls load and stay silent here.
 //! One record a rule, program and end of a connection within [`Seen`]'s time; a message of 4 KiB.
 
 use super::{Runtime, State, member::Member, seen::Seen, table::Process};
@@ -39,7 +39,7 @@ pub(super) struct Live {
 }
 
 /// What an alert's record needs besides the alert.
-struct Act<'a> {
+pub(super) struct Act<'a> {
     at: Timestamp,
     process: &'a Process,
     member: Option<&'a Member>,
@@ -48,6 +48,8 @@ struct Act<'a> {
     operation: &'static str,
     /// The other end, or the file: what makes it another act.
     about: String,
+    /// The file that was changed; else the program is told.
+    pub(super) file: Option<&'a str>,
 }
 
 impl Runtime {
@@ -195,7 +197,7 @@ impl Runtime {
         self.evaluate(detection, &act, event, &lineage);
     }
 
-    fn act<'a>(
+    pub(super) fn act<'a>(
         &self,
         at: Timestamp,
         process: &'a Process,
@@ -220,11 +222,12 @@ impl Runtime {
             member,
             operation,
             about,
+            file: None,
         }
     }
 
     /// Fills in what all events have, and records what matches.
-    fn evaluate(
+    pub(super) fn evaluate(
         &self,
         detection: &Detection,
         act: &Act<'_>,
@@ -295,7 +298,7 @@ impl Runtime {
             verdict: Verdict::Violate,
             process: act.subject.clone(),
             parent: act.parent.clone(),
-            file_path: act.subject.path.clone(),
+            file_path: act.file.unwrap_or(&act.subject.path).to_owned(),
             operation: act.operation.to_owned(),
             aggregation_from: act.at,
             count: 1,
@@ -342,7 +345,7 @@ fn level(priority: Priority) -> LogLevel {
 }
 
 /// The process and its ancestors, as rules see them.
-fn lineage<'a>(process: &'a Process, state: &'a State) -> Vec<Facts<'a>> {
+pub(super) fn lineage<'a>(process: &'a Process, state: &'a State) -> Vec<Facts<'a>> {
     std::iter::once(process)
         .chain(state.table.ancestors(process.pid))
         .map(facts)

@@ -2,7 +2,7 @@
 //!
 //! Limits: 32 types of events, 64 tags and 8 KiB of each text of a rule are told.
 
-use super::Runtime;
+use super::{Runtime, detected_file::CHANGES};
 use rampart_detect::{EventType, Rule};
 use rampart_model::{DetectionRule, DetectionStats, RuleState, detection::MAX_RULES};
 use std::sync::PoisonError;
@@ -80,6 +80,10 @@ fn state(rule: &Rule, seen: bool) -> (RuleState, String) {
     if names(rule).any(|name| LIVE.contains(&name)) {
         return (RuleState::Live, String::new());
     }
+    if names(rule).any(|name| CHANGES.contains(&name)) {
+        let why = "it sees only writes, removals and renames of files that file rules watch";
+        return (RuleState::Live, why.to_owned());
+    }
     let awaited: Vec<_> = names(rule).take(NAMED).collect();
     let more = names(rule).count().saturating_sub(NAMED);
     let awaited = match (awaited.is_empty(), more) {
@@ -88,7 +92,7 @@ fn state(rule: &Rule, seen: bool) -> (RuleState, String) {
         (false, more) => format!("{} and {more} more", awaited.join(", ")),
     };
     let why = format!(
-        "it waits for {awaited}; seen here are {}. 'rampart rules test' evaluates it on recorded events",
+        "it waits for {awaited}; seen here are {} and changes of watched files. 'rampart rules test' evaluates it on recorded events",
         LIVE.join(", ")
     );
     (RuleState::Silent, why)

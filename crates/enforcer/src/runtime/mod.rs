@@ -6,6 +6,7 @@
 mod aggregate;
 mod caller;
 mod denied;
+mod detected_file;
 mod detection;
 mod escalation;
 mod exec;

@@ -65,7 +65,7 @@ function Text({ title, text }: { title: string; text: string | undefined }) {
   return (
     <section>
       <Title order={3} mb={8}>{title}</Title>
-      <Code block style={{ whiteSpace: 'pre-wrap', overflowWrap: 'anywhere' }}><Safe value={text} wrap max={9000} /></Code>
+      <Code block style={{ whiteSpace: 'pre-wrap', overflowWrap: 'anywhere', fontVariantLigatures: 'none' }}><Safe value={text} wrap max={9000} /></Code>
     </section>
   );
 }

@@ -87,12 +87,12 @@ function NodeDetail({ node }: { node: Node }) {
           <Facts items={[[t('nodes.enforcer'), enforcer?.version], [t('nodes.connection'), enforcer ? t(`nodes.state_${enforcer.connection_state || 'connected'}`, enforcer.connection_state ?? '') : t('nodes.noEnforcer')], [t('nodes.joined'), enforcer?.joined_at ? t('common.ago', { age: age(enforcer.joined_at) }) : ''], [t('nodes.load'), stats ? `${percent(stats.cpu)} · ${bytes(stats.memory)}` : '']]} />
         </div>
       </Card>
+      <LeftOut reasons={enforcer?.reasons ?? host.reasons ?? []} />
+      <DetectionCard node={host.id} />
       <Card title={t('nodes.vulnerabilities')} pad={false}>
         <ReportPanel key={host.id} brief={host.scan_summary} report={hostReport(host.id)} sbom={hostSbom(host.id)} scan={() => scanHost(host.id)} name={host.name} kinds={['scan', 'node']} maxHeight="420px" />
       </Card>
       <Scanners />
-      <LeftOut reasons={enforcer?.reasons ?? host.reasons ?? []} />
-      <DetectionCard node={host.id} />
       <Capabilities list={enforcer?.capabilities ?? host.capabilities ?? []} />
       <CounterCard counters={countersOf(node)} />
     </div>

@@ -33,13 +33,13 @@ const COLUMNS: &[Column] = &[
     ("INCIDENTS", "incidents"),
     ("LAST SEEN", "last_seen_at"),
     ("ATT&CK", "techniques"),
-    ("WHY NOT LIVE", "reason"),
+    ("NOTE", "reason"),
 ];
 const NODES: &[Column] = &[
     ("NODE", "name"),
     ("STATE", "state"),
     ("HITS", "hits"),
-    ("WHY NOT LIVE", "reason"),
+    ("NOTE", "reason"),
 ];
 const RECENT: &[Column] = &[
     ("TIME", "reported_at"),
