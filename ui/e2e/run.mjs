@@ -22,7 +22,7 @@ const { values } = parseArgs({
 });
 
 /** Paths and the headings they must show. */
-const PAGES = { '/': 'Dashboard', '/network': 'Network map', '/events': 'Events', '/containers': 'Containers', '/nodes': 'Nodes', '/groups': 'Groups', '/rules': 'Network rules', '/vulnerabilities': 'Vulnerabilities', '/registries': 'Registries', '/settings/users': 'Settings', '/settings/profile': 'Settings', '/settings/system': 'Settings' };
+const PAGES = { '/': 'Dashboard', '/network': 'Network map', '/events': 'Events', '/containers': 'Containers', '/nodes': 'Nodes', '/groups': 'Groups', '/rules': 'Network rules', '/detection': 'Detection rules', '/vulnerabilities': 'Vulnerabilities', '/registries': 'Registries', '/settings/users': 'Settings', '/settings/profile': 'Settings', '/settings/system': 'Settings' };
 
 const fixture = values.base ? null : createFixture({ password: values.password, mustChange: true });
 if (fixture) await new Promise((done) => fixture.server.listen(0, '127.0.0.1', done));
@@ -246,6 +246,18 @@ const steps = [
     const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('menuitem', { name: 'JSON' }).click()]);
     const list = JSON.parse(readFileSync(await file.path(), 'utf8'));
     assert.ok(list.length > 0 && list.every((e) => JSON.stringify(e).toLowerCase().includes('login')));
+  }],
+  ['a detection rule shows its condition, and its incident leads back', async (page) => {
+    if (values.base) return; // Another Rampart may have loaded no rules.
+    await open(page, '/detection');
+    await page.getByRole('searchbox').fill('reverse');
+    await row(page, 'Reverse shell').first().press('Enter');
+    const rule = page.getByRole('dialog', { name: 'Reverse shell' });
+    await rule.getByText('evt.type=connect and shell_program', { exact: false }).waitFor();
+    await rule.getByRole('button', { name: /sh -i/ }).first().click();
+    await page.getByRole('list', { name: 'Started by' }).getByText('containerd-shim').waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('list', { name: 'Started by' }).waitFor({ state: 'detached' });
   }],
   ['the SBOM of an image is a file with a name', async (page) => {
     if (values.base) return; // Another Rampart may hold no scanned image.

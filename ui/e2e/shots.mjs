@@ -105,6 +105,8 @@ const PAGES = {
     await page.goto(`${values.base}/nodes`);
     await page.getByRole('link', { name: /legacy-1/ }).click();
   },
+  detection: '/detection',
+  'detection-rule': '/detection?open=Reverse%20shell',
   rules: '/rules',
   'rule-form': async (page) => {
     await page.goto(`${values.base}/rules`);

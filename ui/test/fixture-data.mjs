@@ -46,6 +46,13 @@ const TIERS = {
   ],
 };
 
+/** Why a tier is not higher, and what the kernel refused of it. */
+const REASONS = {
+  'bpf-lsm': ['the program of the hook bpf_token_create is left out: this kernel has no such hook'],
+  fanotify: [LSM],
+  detect: ['fanotify refused: CAP_SYS_ADMIN is missing: start the enforcer as root', LSM],
+};
+
 function makeNodes() {
   const spec = [
     ['edge-1', 'fanotify', '6.18.5', 8, { events_received: 48_211_093, execs_judged: 91_224, execs_denied: 41, files_judged: 220_187, files_denied: 12, connects_denied: 96, packets_dropped: 318, killed_at_exec: 7, held: 211, start_to_enforced_count: 211, start_to_enforced_p50_us: 1_480, start_to_enforced_p99_us: 9_210, start_to_enforced_max_us: 142_600 }],
@@ -57,7 +64,7 @@ function makeNodes() {
     os: i === 1 ? 'Debian GNU/Linux 13' : 'Debian GNU/Linux 12', runtime: i === 2 ? 'docker' : 'containerd', runtime_version: i === 2 ? '20.10.24' : '1.6.20',
     memory: cpus * 4 * 1024 ** 3, containers: 0, cgroup_version: i === 2 ? 1 : 2, platform: '', state: 'managed', policy_mode: 'Discover', profile_mode: 'Discover',
     interfaces: { eth0: [{ ip: `10.0.0.${10 + i}`, ip_prefix: 24 }] },
-    capabilities: TIERS[tier],
+    capabilities: TIERS[tier], reasons: REASONS[tier] ?? [],
     counters: Object.fromEntries(COUNTERS.map((c) => [c, counters[c] ?? 0])),
     enforcer: { id: hex(32), version: '0.1.0', joined_at: iso(now() - 9 * 24 * HOUR), cpu: 0.004 + i * 0.006, memory: (64 + i * 21) * 1024 * 1024 },
   }));

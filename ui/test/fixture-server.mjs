@@ -9,6 +9,7 @@ import { readFileSync, existsSync, statSync } from 'node:fs';
 import { extname, join, normalize } from 'node:path';
 import { parseArgs } from 'node:util';
 import { makeState, now, random, uuid } from './fixture-data.mjs';
+import { detectionRoutes, makeDetection } from './fixture-detection.mjs';
 import { hostBrief, makeScan, scanRoutes, workloadBrief } from './fixture-scan.mjs';
 
 const DIST = join(import.meta.dirname, '../dist');
@@ -53,6 +54,7 @@ function query(list, params) {
 export function createFixture(options = {}) {
   const state = makeState(options);
   makeScan(state);
+  makeDetection(state);
   const sessions = new Map();
   const streams = new Set();
   const change = (kind, id = '') => streams.forEach((res) => res.write(`event: change\ndata: ${JSON.stringify({ kind, id })}\n\n`));
@@ -248,6 +250,7 @@ export function createFixture(options = {}) {
     ['DELETE', '/v1/user/:id', (c) => { if (c.id === c.user.username) throw new Refusal(400, 'you cannot delete yourself'); find(state.users.get(c.id), 'user'); state.users.delete(c.id); change('system'); return {}; }],
     ['POST', '/v1/user/:id/password', (c) => { find(state.users.get(c.id), 'user').password = c.body.config.new_password; return {}; }],
     ...scanRoutes({ state, find, change, activity, Refusal }),
+    ...detectionRoutes(state, { query, find }),
   ].map(([method, pattern, handler]) => ({ method, handler, names: [...pattern.matchAll(/:(\w+)/g)].map((m) => m[1]), regex: new RegExp(`^${pattern.replace(/:\w+/g, '([^/]+)')}$`) }));
 
   async function api(req, res, url, token, asConsole) {

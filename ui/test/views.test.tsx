@@ -246,6 +246,65 @@ describe('nodes', () => {
     await waitFor(() => expect(container.querySelectorAll('[data-warning]')).toHaveLength(2), WAIT);
     expect(screen.getAllByText('Not covered').length).toBeGreaterThan(0);
   });
+
+  it('says what is left out, and how many rules work there', async () => {
+    await start();
+    await session();
+    const user = userEvent.setup();
+    show('/nodes');
+    await user.click(await screen.findByRole('link', { name: /edge-2/ }, WAIT));
+    expect(await screen.findByText(/hook bpf_token_create is left out/, {}, WAIT)).toBeInTheDocument();
+    const silent = await screen.findByText('Silent', {}, WAIT);
+    expect(silent.nextElementSibling).toHaveTextContent('2');
+  });
+});
+
+describe('detection rules', () => {
+  it('are listed with what they found, and filtered', async () => {
+    await start();
+    await session();
+    const user = userEvent.setup();
+    show('/detection');
+    expect(await screen.findByText('5 of 8 live', {}, WAIT)).toBeInTheDocument();
+    expect(bodyRows()).toHaveLength(8);
+    expect(within(bodyRows()[0] as HTMLElement).getByText('Credentials searched for')).toBeInTheDocument();
+    await user.type(screen.getByRole('searchbox'), 'T1059.004');
+    await waitFor(() => expect(bodyRows()).toHaveLength(2));
+    expect(bodyRows().map((row) => within(row).getByText(/^T1059/).textContent)).toEqual(['T1059.004, T1071', 'T1059, T1059.004']);
+  });
+
+  it('tell their condition, why they are silent, and nothing as markup', async () => {
+    await start();
+    await session();
+    show('/detection?open=Write%20below%20%2Fetc');
+    const drawer = await screen.findByRole('dialog', {}, WAIT);
+    expect(await within(drawer).findByText(/opened_to_write and fd.name startswith/, {}, WAIT)).toBeInTheDocument();
+    expect(within(drawer).getByText(/it waits for open, openat, openat2/)).toBeInTheDocument();
+    expect(within(drawer).getByText('No incident of this rule is kept.')).toBeInTheDocument();
+    expect(within(drawer).getByRole('link', { name: 'T1543' })).toHaveAttribute('href', 'https://attack.mitre.org/techniques/T1543/');
+    expect(document.querySelector('b')).toBeNull();
+  });
+
+  it('lead to their incidents, and incidents back to them', async () => {
+    await start();
+    await session();
+    const user = userEvent.setup();
+    show('/detection?open=Reverse%20shell');
+    const drawer = await screen.findByRole('dialog', {}, WAIT);
+    expect((await within(drawer).findByRole('link', { name: 'All in events' }, WAIT)).getAttribute('href')).toBe('/events?tab=incident&q=Reverse%20shell');
+    await user.click((await within(drawer).findAllByRole('button', { name: /sh -i/ }, WAIT))[0] as HTMLElement);
+    const tree = await screen.findByRole('list', { name: 'Started by' }, WAIT);
+    expect(within(tree).getAllByRole('listitem').map((item) => item.textContent)).toEqual(['containerd-shim', '└ nginx']);
+    expect(screen.getByRole('link', { name: 'Reverse shell' })).toHaveAttribute('href', '/detection?open=Reverse%20shell');
+  });
+
+  it('say what to do when none is loaded', async () => {
+    await start();
+    fixture.state.detection = [];
+    await session();
+    show('/detection');
+    expect(await screen.findByText('No detection rules are loaded', {}, WAIT)).toBeInTheDocument();
+  });
 });
 
 describe('counters', () => {

@@ -328,6 +328,7 @@ fn start_kernel(
     let mut node = Node {
         tier: capabilities.tier,
         capabilities: capabilities.capabilities,
+        reasons: capabilities.reasons,
         ..node.clone()
     };
     match start(parts.runtime.clone(), sink) {
@@ -335,7 +336,7 @@ fn start_kernel(
             parts.runtime.set_kernel(started.kernel);
             let text = format!("enforcer started, tier {}", node.tier);
             out.activity(LogLevel::Info, "Agent.Start", text);
-            for reason in &capabilities.reasons {
+            for reason in &node.reasons {
                 out.activity(
                     LogLevel::Warning,
                     "Agent.Enforcement.Degraded",
@@ -351,6 +352,7 @@ fn start_kernel(
             let text = format!("nothing is seen or stopped on this node: {why}");
             out.activity(LogLevel::Critical, "Agent.Enforcement.Degraded", text);
             node.tier = Tier::None;
+            node.reasons.insert(0, why.clone());
             for capability in &mut node.capabilities {
                 (capability.mechanism, capability.strength) = (None, "none".to_owned());
             }
@@ -378,13 +380,17 @@ async fn seed(parts: &Parts) {
 }
 
 fn introduction(parts: &Parts, node: Node) -> crate::link::Introduction {
-    let registry = parts.registry.clone();
+    let (registry, runtime) = (parts.registry.clone(), parts.runtime.clone());
     Arc::new(move || {
+        let seen = node.tier != Tier::None;
         let node = Node {
             last_seen: now(),
             ..node.clone()
         };
-        let mut reports = vec![Report::Node(Box::new(node))];
+        let mut reports = vec![
+            Report::Node(Box::new(node)),
+            Report::DetectionRules(runtime.detection_rules(seen)),
+        ];
         reports.extend(registry.introduction());
         reports
     })

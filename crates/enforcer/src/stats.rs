@@ -69,6 +69,7 @@ impl Stats {
             workloads: u32::try_from(self.runtime.members().len()).unwrap_or(u32::MAX),
             processes: u32::try_from(processes).unwrap_or(u32::MAX),
             counters: self.named(&counters, overflowed),
+            detection: self.runtime.detection_stats(),
         };
         (before.at, before.cpu_ticks) = (at, ticks);
         (before.counters, before.overflowed) = (counters, overflowed);

@@ -5,6 +5,7 @@
 //! They derive serde for one reason only: the store and the agent link persist them as they are
 //! (`docs/decisions/20261124-model-serde.md`). The REST API has its own types.
 
+pub mod detection;
 pub mod endpoint;
 pub mod event;
 pub mod file;
@@ -23,6 +24,7 @@ pub mod settings;
 pub mod time;
 pub mod workload;
 
+pub use detection::{DetectionRule, DetectionStats, RuleState};
 pub use endpoint::Endpoint;
 pub use event::{LogBody, LogKind, LogLevel, LogRecord};
 pub use file::{FileBehavior, FileRule};

@@ -5,8 +5,8 @@
 //! controller has not heard of yet is judged by the right group from its first exec.
 
 use crate::{
-    Conversation, Endpoint, FileBehavior, Group, GroupName, LogRecord, NetworkRule, Node,
-    NodeStats, ProcessInfo, Timestamp, Workload, WorkloadId, settings::Settings,
+    Conversation, DetectionRule, Endpoint, FileBehavior, Group, GroupName, LogRecord, NetworkRule,
+    Node, NodeStats, ProcessInfo, Timestamp, Workload, WorkloadId, settings::Settings,
 };
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,8 @@ pub enum Report {
     /// First report of a connection; repeated when something about the node changes.
     Node(Box<Node>),
     Stats(NodeStats),
+    /// Every detection rule that is loaded; after `Node`, on each connection.
+    DetectionRules(Vec<DetectionRule>),
     /// Seen for the first time, or changed.
     Workload(Box<Workload>),
     Stopped {

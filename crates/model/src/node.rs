@@ -1,6 +1,6 @@
 //! A node: its machine, what it can enforce, and its counters.
 
-use crate::{NodeId, Timestamp, mode::names};
+use crate::{DetectionStats, NodeId, Timestamp, mode::names};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt};
 
@@ -24,6 +24,8 @@ pub struct Node {
     pub tier: Tier,
     /// What each rule kind is enforced with here, and what is missing.
     pub capabilities: Vec<Capability>,
+    /// Why the tier is not higher and what is left out, one sentence each.
+    pub reasons: Vec<String>,
 }
 
 /// How strong prevention is on a node; chosen by trying, never downgraded silently.
@@ -144,4 +146,5 @@ pub struct NodeStats {
     pub processes: u32,
     /// By [`Counter::name`].
     pub counters: BTreeMap<String, u64>,
+    pub detection: DetectionStats,
 }

@@ -140,6 +140,23 @@ export function QuarantineTag({ reason }: { reason: string }) {
   );
 }
 
+const RULE_STATES: Record<string, [Tone, ReactNode]> = {
+  live: ['allow', <IconCircleCheck {...SIZE} key="l" />],
+  silent: ['violate', <IconEyeOff {...SIZE} key="s" />],
+  off: ['muted', undefined],
+};
+
+/** Whether a detection rule can match; why not shows on pointing. */
+export function RuleStateTag({ state, reason }: { state: string; reason?: string }) {
+  const { t } = useTranslation();
+  const [tone, icon] = RULE_STATES[state] ?? ['muted', undefined];
+  return (
+    <Tag tone={tone} icon={icon} hint={reason ? safeText(reason, 300) : undefined}>
+      {t(`detection.state_${state}`, state)}
+    </Tag>
+  );
+}
+
 export function WarnTag({ children, hint }: { children: ReactNode; hint?: string }) {
   return (
     <Tag tone="violate" icon={<IconAlertTriangle {...SIZE} />} hint={hint}>

@@ -252,6 +252,46 @@ export interface paths {
         patch: operations["conversation_rename"];
         trace?: never;
     };
+    "/v1/detection/rule": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Rampart: detection rules the nodes have loaded, and how often they matched
+         * @description Needs `rt_policy`, to read, everywhere.
+         */
+        get: operations["detection_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/detection/rule/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Rampart: one detection rule, its condition and its newest incidents
+         * @description Needs `rt_policy`, to read, everywhere.
+         */
+        get: operations["detection_show"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/domain": {
         parameters: {
             query?: never;
@@ -2943,6 +2983,70 @@ export interface components {
             op: string;
             value: string;
         };
+        /** @description Rules of one name on all nodes are one row. */
+        DetectionRule: {
+            /** @description It is evaluated where its events are seen; `false` is off. */
+            enabled: boolean;
+            /** @description Types of events it may match. */
+            events: string[];
+            /** @description The file it was loaded from, and the line there. */
+            file: string;
+            /**
+             * Format: int64
+             * @description Matches on all nodes since their enforcers started.
+             */
+            hits: number;
+            /**
+             * Format: int64
+             * @description Incidents of this rule among the newest 10,000 that are kept of all rules.
+             */
+            incidents: number;
+            /** @description When it last matched; empty for never. */
+            last_seen_at: string;
+            /** Format: int64 */
+            last_seen_timestamp: number;
+            /** Format: int32 */
+            line: number;
+            name: string;
+            nodes: components["schemas"]["DetectionRuleNode"][];
+            /** @description `Emergency`, `Alert`, `Critical`, `Error`, `Warning`, `Notice`, `Informational` or `Debug`. */
+            priority: string;
+            /** @description Why it is not live anywhere, or what it cannot see. */
+            reason: string;
+            /** @description The best of the nodes: `live`, `silent` or `off`. */
+            state: string;
+            tags: string[];
+            /** @description Techniques of MITRE ATT&CK among the tags. */
+            techniques: string[];
+        };
+        DetectionRuleData: {
+            rule: components["schemas"]["DetectionRuleDetail"];
+        };
+        DetectionRuleDetail: components["schemas"]["DetectionRule"] & {
+            /** @description As it is written. */
+            condition: string;
+            description: string;
+            output: string;
+            /** @description The newest incidents of the rule that the caller may see. */
+            recent: components["schemas"]["Incident"][];
+        };
+        /** @description A rule on one node. */
+        DetectionRuleNode: {
+            /**
+             * Format: int64
+             * @description Matches since the enforcer started, those that were not told again included.
+             */
+            hits: number;
+            id: string;
+            name: string;
+            /** @description Why it is not live there, or what it cannot see. */
+            reason: string;
+            /** @description `live`, `silent` or `off`. */
+            state: string;
+        };
+        DetectionRulesData: {
+            rules: components["schemas"]["DetectionRule"][];
+        };
         Domain: {
             labels: {
                 [key: string]: string;
@@ -3861,6 +3965,8 @@ export interface components {
             counters: {
                 [key: string]: number;
             };
+            /** @description Why the tier is not higher and what is left out. */
+            reasons: string[];
             /** @description `none`, `detect`, `fanotify` or `bpf-lsm`. */
             tier: string;
         };
@@ -6356,6 +6462,77 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Empty"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    detection_list: {
+        parameters: {
+            query?: {
+                /** @description Rows to skip; negative pages backward from the end. */
+                start?: number;
+                /** @description Rows of the page; 0 is all. */
+                limit?: number;
+                /** @description Less of each row, where there is less. */
+                brief?: boolean;
+                /** @description A filter, for any field: `value` or `op,value`, op being eq, neq, in, notin, gt, gte, lt, lte or prefix. */
+                f_name?: string;
+                /** @description A sort, for any field: `asc` or `desc`. */
+                s_name?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DetectionRulesData"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    detection_show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DetectionRuleData"];
                 };
             };
             /** @description Not done; the body says why */

@@ -34,7 +34,7 @@ export type ConversationEntry = Wire<Schemas['ConversationEntry'], 'bytes' | 'se
 
 export type Capability = Wire<Schemas['Capability'], 'name' | 'strength'>;
 export type Counters = Record<string, number>;
-type Protected<T> = T & { tier?: string; capabilities?: Capability[]; counters?: Counters };
+type Protected<T> = T & { tier?: string; capabilities?: Capability[]; reasons?: string[]; counters?: Counters };
 export type Host = Protected<Wire<Omit<Schemas['Host'], keyof Schemas['Protection']>, 'id' | 'name'>>;
 export type Enforcer = Protected<Wire<Omit<Schemas['Enforcer'], keyof Schemas['Protection']>, 'id' | 'name' | 'host_name' | 'host_id'>>;
 export type Span = Partial<Schemas['Metric']>;
@@ -50,6 +50,9 @@ export type LogRecord = Wire<AnyLog, 'name' | 'level' | 'reported_timestamp'>;
 
 /** A record with the kind it came as. */
 export type Entry = LogRecord & { kind: LogKind };
+
+export type DetectionRule = Wire<Schemas['DetectionRule'], 'name' | 'priority' | 'state'>;
+export type DetectionRuleDetail = DetectionRule & Partial<Pick<Schemas['DetectionRuleDetail'], 'description' | 'condition' | 'output'>> & { recent?: LogRecord[] };
 
 export type ScanBrief = Partial<Schemas['ScanBrief']>;
 export type ScanStatus = Partial<Schemas['ScanStatus']>;

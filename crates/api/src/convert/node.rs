@@ -19,6 +19,7 @@ pub fn protection(node: &Node, stats: &NodeStats) -> Protection {
     Protection {
         tier: node.tier.to_string(),
         capabilities: node.capabilities.iter().map(capability).collect(),
+        reasons: node.reasons.clone(),
         counters: stats.counters.clone(),
     }
 }

@@ -10,6 +10,7 @@ pub mod api_key;
 pub mod auth;
 pub mod config;
 pub mod conversation;
+pub mod detection;
 pub mod domain;
 pub mod eula;
 pub mod fed;

@@ -27,6 +27,8 @@ pub struct Protection {
     /// `none`, `detect`, `fanotify` or `bpf-lsm`.
     pub tier: String,
     pub capabilities: Vec<Capability>,
+    /// Why the tier is not higher and what is left out.
+    pub reasons: Vec<String>,
     /// Events seen, dropped, denied, … since the enforcer started.
     pub counters: BTreeMap<String, u64>,
 }

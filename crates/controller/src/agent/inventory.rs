@@ -110,7 +110,10 @@ impl<'a> Batch<'a> {
                 self.learnt(group, Some(learnt));
             }
             // Taken elsewhere.
-            Report::Stats(_) | Report::Conversations(_) | Report::Record(_) => {}
+            Report::Stats(_)
+            | Report::DetectionRules(_)
+            | Report::Conversations(_)
+            | Report::Record(_) => {}
         }
     }
 

@@ -18,7 +18,8 @@ use crate::{
     app::{activity, key, name},
 };
 use rampart_model::{
-    Conversation, LogLevel, LogRecord, NodeId, NodeStats, PolicySnapshot, Report, Timestamp,
+    Conversation, DetectionRule, LogLevel, LogRecord, NodeId, NodeStats, PolicySnapshot, Report,
+    Timestamp, detection::MAX_RULES,
 };
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -35,6 +36,7 @@ struct Sorted {
     conversations: Vec<Conversation>,
     records: Vec<LogRecord>,
     stats: Option<NodeStats>,
+    rules: Option<Vec<DetectionRule>>,
 }
 
 impl App {
@@ -56,6 +58,9 @@ impl App {
         }
         if let Some(stats) = sorted.stats {
             self.take_stats(node, stats);
+        }
+        if let Some(rules) = sorted.rules {
+            self.take_rules(node, rules);
         }
         let records: Vec<LogRecord> = sorted
             .records
@@ -145,6 +150,21 @@ impl App {
         self.live("node", node.as_str());
     }
 
+    /// Kept in memory: the enforcer tells them again on each connection.
+    fn take_rules(&self, node: &NodeId, mut rules: Vec<DetectionRule>) {
+        if rules.len() > MAX_RULES {
+            let told = rules.len();
+            tracing::warn!(%node, told, kept = MAX_RULES, "a node has more detection rules than are shown");
+            rules.truncate(MAX_RULES);
+        }
+        self.write(|state| {
+            if let Some(entry) = state.nodes.get_mut(node) {
+                entry.rules = Arc::new(rules);
+            }
+        });
+        self.live("node", node.as_str());
+    }
+
     /// The policy in force; every change is a new snapshot with a higher revision.
     pub fn policy(&self) -> watch::Receiver<Arc<PolicySnapshot>> {
         self.0.policies.subscribe()
@@ -222,6 +242,7 @@ fn sort(reports: impl Iterator<Item = Report>) -> Sorted {
             Report::Record(record) => sorted.records.push(*record),
             Report::Conversations(list) => sorted.conversations.extend(list),
             Report::Stats(stats) => sorted.stats = Some(stats),
+            Report::DetectionRules(rules) => sorted.rules = Some(rules),
             change => sorted.changes.push(change),
         }
     }

@@ -8,6 +8,7 @@ pub mod view;
 
 mod change;
 mod conversation;
+mod detection;
 mod domain;
 mod graph;
 pub(crate) mod group;
@@ -24,6 +25,7 @@ mod settings;
 mod state;
 mod workload;
 
+pub use detection::{RuleOnNode, RuleView};
 pub use key::SECRET as SECRET_KEYS;
 pub use port::{AgentError, Agents, Clock, SystemClock};
 pub use scan::{

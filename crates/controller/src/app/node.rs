@@ -93,6 +93,7 @@ fn node_view(
     NodeView {
         node: rampart_model::Node::clone(&entry.node),
         stats: entry.stats,
+        rules: entry.rules,
         connected: entry.connected,
         lost_at: if entry.connected {
             Default::default()

@@ -3,8 +3,8 @@
 use super::{change::Draft, key};
 use crate::AppError;
 use rampart_model::{
-    Group, GroupName, NetworkRule, Node, NodeId, NodeStats, RuleId, Timestamp, Workload,
-    WorkloadId, settings::Settings,
+    DetectionRule, Group, GroupName, NetworkRule, Node, NodeId, NodeStats, RuleId, Timestamp,
+    Workload, WorkloadId, settings::Settings,
 };
 use rampart_store::{Entry, Revision, Store};
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,8 @@ pub(crate) struct Stored<T> {
 pub(crate) struct NodeEntry {
     pub(crate) node: Arc<Node>,
     pub(crate) stats: NodeStats,
+    /// Detection rules loaded there.
+    pub(crate) rules: Arc<Vec<DetectionRule>>,
     pub(crate) connected: bool,
     pub(crate) lost_at: Timestamp,
 }

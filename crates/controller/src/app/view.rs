@@ -1,9 +1,9 @@
 //! What the read model shows: plain data, ready for any outside format.
 
 use rampart_model::{
-    Baseline, ConfigSource, Criterion, FileRule, Group, GroupName, LogLevel, Mode, Node, NodeId,
-    NodeStats, ProcessInfo, ProcessRule, Protocol, RuleId, Timestamp, Verdict, Workload,
-    WorkloadId,
+    Baseline, ConfigSource, Criterion, DetectionRule, FileRule, Group, GroupName, LogLevel, Mode,
+    Node, NodeId, NodeStats, ProcessInfo, ProcessRule, Protocol, RuleId, Timestamp, Verdict,
+    Workload, WorkloadId,
 };
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
@@ -118,6 +118,8 @@ pub struct EffectiveProfile {
 pub struct NodeView {
     pub node: Node,
     pub stats: NodeStats,
+    /// Detection rules loaded there.
+    pub rules: Arc<Vec<DetectionRule>>,
     pub connected: bool,
     /// Since when it is not connected; unknown while it is.
     pub lost_at: Timestamp,

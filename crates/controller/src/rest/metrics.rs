@@ -1,7 +1,7 @@
 //! OpenMetrics of the controller and, as they report them, of the nodes.
 
 use super::{endpoint::Endpoint, error::Failure};
-use crate::{App, auth::Auth};
+use crate::{App, app::NodeView, auth::Auth};
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, text},
@@ -14,6 +14,7 @@ use prometheus_client::{
     registry::Registry,
 };
 use rampart_api::error::ErrorKind;
+use rampart_model::RuleState;
 use std::{fmt, time::Duration};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -215,6 +216,40 @@ impl State {
             ];
             ConstGauge::new(1i64).encode(family.encode_family(&labels)?)?;
         }
-        Ok(())
+        detection(encoder, &nodes)
     }
+}
+
+/// What detection rules did on the nodes.
+fn detection(encoder: &mut DescriptorEncoder, nodes: &[NodeView]) -> Result<(), fmt::Error> {
+    let kind = ConstCounter::new(0u64).metric_type();
+    let help = "Events that detection rules were evaluated on";
+    let mut family = encoder.encode_descriptor("detection_events", help, None, kind)?;
+    for view in nodes {
+        let labels = [("node", view.node.name.as_str())];
+        ConstCounter::new(view.stats.detection.events).encode(family.encode_family(&labels)?)?;
+    }
+    let help = "Matches of detection rules by priority";
+    let mut family = encoder.encode_descriptor("detection_matches", help, None, kind)?;
+    for view in nodes {
+        for (priority, matched) in &view.stats.detection.matched {
+            let labels = [
+                ("node", view.node.name.as_str()),
+                ("priority", priority.as_str()),
+            ];
+            ConstCounter::new(*matched).encode(family.encode_family(&labels)?)?;
+        }
+    }
+    let kind = ConstGauge::new(0i64).metric_type();
+    let help = "Detection rules loaded, by whether they can match";
+    let mut family = encoder.encode_descriptor("detection_rules", help, None, kind)?;
+    for view in nodes {
+        for state in RuleState::ALL {
+            let rules = view.rules.iter().filter(|rule| rule.state == *state);
+            let labels = [("node", view.node.name.as_str()), ("state", state.name())];
+            let loaded = i64::try_from(rules.count()).unwrap_or(i64::MAX);
+            ConstGauge::new(loaded).encode(family.encode_family(&labels)?)?;
+        }
+    }
+    Ok(())
 }

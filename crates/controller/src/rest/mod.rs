@@ -13,6 +13,7 @@ mod auth;
 mod call;
 mod config;
 mod conversation;
+mod detection;
 mod domain;
 mod endpoint;
 mod error;

@@ -1,7 +1,7 @@
 //! The endpoint table, and the router made from it.
 
 use super::{
-    Rest, api_key, auth, config, conversation, domain,
+    Rest, api_key, auth, config, conversation, detection, domain,
     endpoint::{Endpoint, Need, Verb, schema_of},
     error::Failure,
     eula, group, guard, layer, live, log, misc, node, password, policy, profile, registry, role,
@@ -12,10 +12,10 @@ use axum::{Router, middleware, response::IntoResponse, routing};
 use rampart_api::{
     error::ErrorKind,
     rest::{
-        Empty, api_key::*, auth::*, config::*, conversation::*, domain::*, eula::*, fed::*,
-        file::*, group::*, list::*, live::*, log::*, node::*, password::*, policy::*, process::*,
-        registry::*, role::*, scan::*, service::*, session::*, stats::*, system::*, user::*,
-        vulnerability::*, workload::*,
+        Empty, api_key::*, auth::*, config::*, conversation::*, detection::*, domain::*, eula::*,
+        fed::*, file::*, group::*, list::*, live::*, log::*, node::*, password::*, policy::*,
+        process::*, registry::*, role::*, scan::*, service::*, session::*, stats::*, system::*,
+        user::*, vulnerability::*, workload::*,
     },
 };
 
@@ -178,6 +178,9 @@ endpoints! {
     GET    "/v1/policy/rule/{id}" ReadDomain(RtPolicy) policy::show () -> PolicyRuleData, "One network rule";
     PATCH  "/v1/policy/rule/{id}" Write(RtPolicy) policy::update (PolicyRuleConfigData) -> Empty, "Change a network rule";
     DELETE "/v1/policy/rule/{id}" Write(RtPolicy) policy::delete () -> Empty, "Delete a network rule";
+
+    LIST   "/v1/detection/rule" Read(RtPolicy) detection::list () -> DetectionRulesData, "Rampart: detection rules the nodes have loaded, and how often they matched";
+    GET    "/v1/detection/rule/{name}" Read(RtPolicy) detection::show () -> DetectionRuleData, "Rampart: one detection rule, its condition and its newest incidents";
 
     GET    "/v1/conversation" ReadDomain(RtPolicy) conversation::list () -> ConversationsData, "The network map";
     DELETE "/v1/conversation" Write(RtPolicy) conversation::clear () -> Empty, "Forget every conversation";

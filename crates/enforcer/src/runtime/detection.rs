@@ -1,7 +1,7 @@
 //! Detection rules on live events: what was run, who connects and listens.
 //!
-//! Limits: execs, connections and changed identities are evaluated; rules about other calls load
-//! and stay silent here.
+//! Limits: execs, connections, changed identities and, in `detected_file`, changes of watched
+//! files are evaluated; rules about other calls load and stay silent here.
 //! One record a rule, program and end of a connection within [`Seen`]'s time; a message of 4 KiB.
 
 use super::{Runtime, State, member::Member, seen::Seen, table::Process};
@@ -11,28 +11,35 @@ use rampart_detect::{
 };
 use rampart_model::{
     LogBody, LogLevel, Timestamp, Verdict,
+    detection::RuleHits,
     event::{Incident, Subject},
 };
 use rampart_probe::{Cred, CredCause, Exec, Socket, SocketOp};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 /// Bytes of a process's name that the kernel keeps, and rules know it by.
 const NAME_BYTES: usize = 15;
 const MAX_MESSAGE: usize = 4096;
 
 pub(crate) struct Detection {
-    rules: Arc<Rules>,
-    live: Mutex<Live>,
+    pub(super) rules: Arc<Rules>,
+    pub(super) live: Mutex<Live>,
 }
 
-struct Live {
+pub(super) struct Live {
     state: rampart_detect::State,
     told: Seen,
-    number: u64,
+    /// Events evaluated.
+    pub(super) number: u64,
+    /// By name, of rules that matched: no more than there are rules.
+    pub(super) hits: HashMap<String, RuleHits>,
 }
 
 /// What an alert's record needs besides the alert.
-struct Act<'a> {
+pub(super) struct Act<'a> {
     at: Timestamp,
     process: &'a Process,
     member: Option<&'a Member>,
@@ -41,6 +48,8 @@ struct Act<'a> {
     operation: &'static str,
     /// The other end, or the file: what makes it another act.
     about: String,
+    /// The file that was changed; else the program is told.
+    pub(super) file: Option<&'a str>,
 }
 
 impl Runtime {
@@ -51,6 +60,7 @@ impl Runtime {
                 state: rules.state(),
                 told: Seen::default(),
                 number: 0,
+                hits: HashMap::new(),
             }),
             rules,
         };
@@ -187,7 +197,7 @@ impl Runtime {
         self.evaluate(detection, &act, event, &lineage);
     }
 
-    fn act<'a>(
+    pub(super) fn act<'a>(
         &self,
         at: Timestamp,
         process: &'a Process,
@@ -212,11 +222,12 @@ impl Runtime {
             member,
             operation,
             about,
+            file: None,
         }
     }
 
     /// Fills in what all events have, and records what matches.
-    fn evaluate(
+    pub(super) fn evaluate(
         &self,
         detection: &Detection,
         act: &Act<'_>,
@@ -252,6 +263,7 @@ impl Runtime {
             state,
             told,
             number,
+            hits,
         } = &mut *live;
         let event = Event {
             number: *number,
@@ -266,6 +278,7 @@ impl Runtime {
             ..event
         };
         detection.rules.matches(&event, state, |rule| {
+            count(hits, &rule.name, act.at);
             let label = act.process.label;
             let fact = (&rule.name, label, &act.subject.path, &act.about);
             if told.first(&fact, act.at) {
@@ -285,7 +298,7 @@ impl Runtime {
             verdict: Verdict::Violate,
             process: act.subject.clone(),
             parent: act.parent.clone(),
-            file_path: act.subject.path.clone(),
+            file_path: act.file.unwrap_or(&act.subject.path).to_owned(),
             operation: act.operation.to_owned(),
             aggregation_from: act.at,
             count: 1,
@@ -309,6 +322,15 @@ impl Runtime {
     }
 }
 
+fn count(hits: &mut HashMap<String, RuleHits>, rule: &str, at: Timestamp) {
+    let hit = match hits.get_mut(rule) {
+        Some(hit) => hit,
+        None => hits.entry(rule.to_owned()).or_default(),
+    };
+    hit.count += 1;
+    hit.last = hit.last.max(at);
+}
+
 fn level(priority: Priority) -> LogLevel {
     match priority {
         Priority::Emergency => LogLevel::Emergency,
@@ -323,7 +345,7 @@ fn level(priority: Priority) -> LogLevel {
 }
 
 /// The process and its ancestors, as rules see them.
-fn lineage<'a>(process: &'a Process, state: &'a State) -> Vec<Facts<'a>> {
+pub(super) fn lineage<'a>(process: &'a Process, state: &'a State) -> Vec<Facts<'a>> {
     std::iter::once(process)
         .chain(state.table.ancestors(process.pid))
         .map(facts)

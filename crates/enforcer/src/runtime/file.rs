@@ -76,6 +76,9 @@ impl Runtime {
                 .store(Arc::new(Users::of(member.workload.load().pid)));
         }
         let caller = self.caller(act.pid, act.actor_label);
+        if !by_host {
+            self.detect_file(act, &caller, &member);
+        }
         let paths = std::iter::once(&act.path).chain(&act.new_path);
         for path in paths {
             let verdict = member.plan.load().policy.judge_file(&FileAsk {

@@ -6,6 +6,7 @@
 mod aggregate;
 mod caller;
 mod denied;
+mod detected_file;
 mod detection;
 mod escalation;
 mod exec;
@@ -13,6 +14,7 @@ mod file;
 mod incident;
 mod judge;
 mod learn;
+mod loaded;
 mod member;
 mod opened;
 mod pending;

@@ -1,6 +1,7 @@
-//! `rampart rules`: detection rules in Falco's language, without a running controller.
+//! `rampart rules`: detection rules in Falco's language; all but `live` without a controller.
 
 mod explain;
+mod live;
 mod source;
 mod test;
 
@@ -24,6 +25,7 @@ use std::process::ExitCode;
                   Examples:\n  \
                   rampart rules check --rules falco_rules.yaml --rules mine.yaml\n  \
                   rampart rules list --tag T1611 -o json\n  \
+                  rampart rules live --state silent\n  \
                   rampart rules explain 'Shell in a container with a terminal'\n  \
                   rampart rules test --rules falco_rules.yaml --events events.jsonl\n  \
                   echo '{\"evt.type\":\"execve\",\"proc.name\":\"nmap\",\"container.id\":\"c1\"}' | rampart rules test --events -"
@@ -64,6 +66,8 @@ enum Command {
         #[arg(short, long, value_enum, default_value = "table")]
         output: Output,
     },
+    /// Rules that running enforcers have loaded: live or silent and why, hits; asks the controller
+    Live(live::LiveArgs),
     /// Evaluate events, one JSON object a line with Falco's field names as keys
     Test(test::TestArgs),
     /// List the fields that conditions and outputs may use
@@ -95,6 +99,7 @@ pub(crate) fn run(args: RulesArgs) -> Result<ExitCode> {
             source,
             output,
         } => explain::run(&source.load()?, &rule, output),
+        Command::Live(args) => live::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Fields { output } => {
             fields(output);

@@ -1,5 +1,6 @@
 //! `rampart rules` as a program: files in, alerts and exit codes out.
 
+use crate::harness;
 use std::{
     io::Write,
     process::{Command, Output, Stdio},
@@ -117,4 +118,34 @@ fn rules_are_listed_and_explained() {
     let unknown = rampart(&["rules", "explain", "escape"], "");
     assert_eq!(unknown.status.code(), Some(1));
     assert!(text(&unknown.stderr).contains("did you mean 'Escape by"));
+}
+
+#[test]
+fn live_asks_the_controller_and_says_what_to_do_when_nothing_is_loaded() {
+    let data = tempfile::tempdir().unwrap();
+    let args = ["--no-enforcer", "--no-scanner", "--no-updater"];
+    let server = harness::Server::start(data.path(), &args);
+    let ask = |more: &[&str]| {
+        harness::rampart()
+            .args(["rules", "live", "--server", &server.rest, "--ca"])
+            .arg(data.path().join("tls/ca.pem"))
+            .args(["--user", "admin", "--password", harness::PASSWORD])
+            .args(more)
+            .output()
+            .unwrap()
+    };
+    let all = ask(&["-o", "json"]);
+    assert!(all.status.success(), "{}", text(&all.stderr));
+    assert_eq!(text(&all.stdout).trim(), "[]");
+    assert!(text(&all.stderr).contains("rampart up --rules builtin"));
+    let silent = ask(&["--state", "silent"]);
+    assert!(silent.status.success(), "{}", text(&silent.stderr));
+    let none = ask(&["No such / rule"]);
+    assert_eq!(none.status.code(), Some(1));
+    assert!(
+        text(&none.stderr).contains("No such / rule"),
+        "{}",
+        text(&none.stderr)
+    );
+    assert_eq!(ask(&["--state", "odd"]).status.code(), Some(2));
 }

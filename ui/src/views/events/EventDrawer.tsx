@@ -6,6 +6,7 @@ import { Link } from 'react-router';
 import { Facts } from '../../components/Page';
 import { Safe } from '../../components/Safe';
 import { LevelTag, VerdictTag } from '../../components/Tags';
+import { MATCHED, ruleLink } from '../../services/detection';
 import { bytes, count, dateTime, protocol } from '../../services/format';
 import { safeText } from '../../services/text';
 import { entryGroup } from '../../services/trend';
@@ -71,8 +72,12 @@ const Section = ({ title, children }: { title: string; children: ReactNode }) =>
 function Chain({ entry: e }: { entry: Entry }) {
   const { t } = useTranslation();
   const user = e.proc_effective_user && e.proc_effective_user !== e.proc_real_user ? `${e.proc_real_user ?? ''} → ${e.proc_effective_user}` : e.proc_effective_user || e.proc_real_user;
+  // The nearest is the parent, which has a card of its own.
+  const known = e.proc_parent_name || e.proc_parent_path ? (e.proc_ancestors ?? []).slice(1) : (e.proc_ancestors ?? []);
+  const elders = known.toReversed();
   return (
     <Section title={t('events.process')}>
+      {elders.length ? <Ancestors names={elders} /> : null}
       {e.proc_parent_name || e.proc_parent_path ? (
         <>
           <div className="card" style={{ padding: '8px 12px' }}>
@@ -92,15 +97,35 @@ function Chain({ entry: e }: { entry: Entry }) {
           items={[
             [t('events.user'), user ? <Safe key="u" value={user} /> : ''],
             [t('events.tried'), e.operation ? t(`operation.${e.operation}`, e.operation) : ''],
-            [t('events.ancestors'), e.proc_ancestors?.length ? <Safe key="an" value={e.proc_ancestors.join(' ← ')} wrap /> : ''],
             [t('events.cwd'), e.proc_cwd ? <Safe key="cwd" value={e.proc_cwd} mono wrap /> : ''],
             [t('events.file'), e.file_path ? <Safe key="f" value={e.file_path} mono wrap /> : ''],
             [t('events.times'), (e.count ?? 1) > 1 ? count(e.count) : ''],
-            [t('events.rule'), e.rule_id ? <Safe key="r" value={e.rule_id} mono wrap /> : ''],
+            [t('events.rule'), e.rule_id ? <RuleName key="r" entry={e} /> : ''],
           ]}
         />
       </div>
     </Section>
+  );
+}
+
+/** Detection rules have a page; ids of process rules are shown as they are. */
+function RuleName({ entry: e }: { entry: Entry }) {
+  const name = e.rule_id ?? '';
+  if (e.name !== MATCHED) return <Safe value={name} mono wrap />;
+  return <Link className="link" to={ruleLink(name)}><Safe value={name} wrap /></Link>;
+}
+
+/** The line of ancestors, the oldest first, down to the process. */
+function Ancestors({ names }: { names: string[] }) {
+  const { t } = useTranslation();
+  return (
+    <ol aria-label={t('events.ancestors')} style={{ listStyle: 'none', margin: '0 0 6px', padding: 0 }}>
+      {names.map((name, depth) => (
+        <li key={`${depth} ${name}`} className="dim" style={{ paddingLeft: Math.min(depth, 8) * 14, lineHeight: 1.6 }}>
+          {depth > 0 ? '└ ' : ''}<Safe value={name} />
+        </li>
+      ))}
+    </ol>
   );
 }
 

@@ -6,6 +6,7 @@ import { Card, Facts, Page } from '../../components/Page';
 import { Safe } from '../../components/Safe';
 import { Empty, Gate, LoadingRows } from '../../components/States';
 import { StrengthTag, TierTag, WarnTag } from '../../components/Tags';
+import { detectionRules } from '../../services/detection';
 import { age, bytes, count, percent, short } from '../../services/format';
 import { enforcers, enforcerStats, hosts } from '../../services/queries';
 import { hostReport, hostSbom, scanHost } from '../../services/scan';
@@ -86,6 +87,8 @@ function NodeDetail({ node }: { node: Node }) {
           <Facts items={[[t('nodes.enforcer'), enforcer?.version], [t('nodes.connection'), enforcer ? t(`nodes.state_${enforcer.connection_state || 'connected'}`, enforcer.connection_state ?? '') : t('nodes.noEnforcer')], [t('nodes.joined'), enforcer?.joined_at ? t('common.ago', { age: age(enforcer.joined_at) }) : ''], [t('nodes.load'), stats ? `${percent(stats.cpu)} · ${bytes(stats.memory)}` : '']]} />
         </div>
       </Card>
+      <LeftOut reasons={enforcer?.reasons ?? host.reasons ?? []} />
+      <DetectionCard node={host.id} />
       <Card title={t('nodes.vulnerabilities')} pad={false}>
         <ReportPanel key={host.id} brief={host.scan_summary} report={hostReport(host.id)} sbom={hostSbom(host.id)} scan={() => scanHost(host.id)} name={host.name} kinds={['scan', 'node']} maxHeight="420px" />
       </Card>
@@ -105,6 +108,34 @@ function Addresses({ host }: { host: Host }) {
       {all.slice(0, 4).map((ip) => <div key={ip}><Safe value={ip} mono /></div>)}
       {all.length > 4 ? <span className="dim">{t('nodes.moreAddresses', { count: all.length - 4 })}</span> : null}
     </>
+  );
+}
+
+/** Why the tier is not higher: what the kernel refused, what is missing and who can change it. */
+function LeftOut({ reasons }: { reasons: string[] }) {
+  const { t } = useTranslation();
+  if (reasons.length === 0) return null;
+  return (
+    <Card title={t('nodes.leftOut')}>
+      <ul style={{ margin: 0, paddingLeft: 18, lineHeight: 1.6 }}>
+        {reasons.slice(0, 40).map((reason) => <li key={reason}><Safe value={reason} wrap /></li>)}
+      </ul>
+    </Card>
+  );
+}
+
+/** How many detection rules work on this node. */
+function DetectionCard({ node }: { node: string }) {
+  const { t } = useTranslation();
+  const rules = useQuery(detectionRules()).data ?? [];
+  const here = rules.flatMap((r) => (r.nodes ?? []).filter((n) => n.id === node));
+  const of = (state: string) => here.filter((n) => n.state === state).length;
+  return (
+    <Card title={t('nav.detection')} aside={<Link className="link" to="/detection">{t('nodes.allRules')}</Link>}>
+      {here.length === 0 ? <span className="dim">{t('detection.emptyText')}</span> : (
+        <Facts items={[[t('detection.state_live'), count(of('live'))], [t('detection.state_silent'), <Link key="s" className="link" to="/detection?state=silent">{count(of('silent'))}</Link>], [t('detection.state_off'), count(of('off'))], [t('detection.hits'), count(here.reduce((sum, n) => sum + (n.hits ?? 0), 0))]]} />
+      )}
+    </Card>
   );
 }
 

@@ -62,6 +62,7 @@ async fn nodes_and_workloads(api: &Api) {
         started_at: Timestamp(START),
         tier: Tier::Fanotify,
         capabilities: vec![capability],
+        reasons: vec!["bpf is not in lsm=".into()],
         ..Node::default()
     };
     let stats = NodeStats {

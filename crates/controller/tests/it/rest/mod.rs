@@ -3,6 +3,7 @@
 mod change;
 mod client;
 mod contract;
+mod detection;
 mod fixture;
 mod flood;
 mod guard;

@@ -208,6 +208,7 @@ async fn nodes_say_what_they_can_prevent() {
         );
         let capability = json!({"name": "exec", "mechanism": "fanotify", "strength": "deny", "note": "bpf is not in lsm="});
         assert_eq!(node["capabilities"], json!([capability]), "{path}");
+        assert_eq!(node["reasons"], json!(["bpf is not in lsm="]), "{path}");
     }
     let stats = api.admin.get("/v1/enforcer/n1/stats").await.ok();
     assert_eq!(
