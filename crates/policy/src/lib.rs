@@ -17,6 +17,7 @@ pub mod network;
 pub mod order;
 pub mod process;
 pub mod promotion;
+pub mod response;
 pub mod selector;
 
 pub use compile::{Engine, Identity, Peer, WorkloadPolicy, compile};

@@ -11,6 +11,7 @@ pub(crate) mod login;
 pub(crate) mod node;
 pub(crate) mod print;
 pub(crate) mod registry;
+pub(crate) mod response;
 pub(crate) mod rule;
 pub(crate) mod rules;
 pub(crate) mod scan;

@@ -23,6 +23,7 @@ pub mod password;
 pub mod policy;
 pub mod process;
 pub mod registry;
+pub mod response;
 pub mod role;
 pub mod scan;
 pub mod service;

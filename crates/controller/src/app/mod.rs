@@ -17,6 +17,7 @@ mod node;
 mod policy;
 mod profile;
 pub(crate) mod registry;
+mod response;
 mod rule;
 pub(crate) mod scan;
 mod service;
@@ -26,6 +27,7 @@ mod workload;
 
 pub use key::SECRET as SECRET_KEYS;
 pub use port::{AgentError, Agents, Clock, SystemClock};
+pub use response::{ResponseEdit, ResponseTotals, ResponseView};
 pub use scan::{
     Asked, AssetFilter, Counts, ImageRow, MAX_ATTEMPTS, MAX_TRIALS, Place, ProfileEdit,
     RegistryView, Requested, ScanProgress, ScanTotals, ScanView, Trial, VulnerabilityAsset,
@@ -74,6 +76,7 @@ pub(crate) struct Inner {
     live: broadcast::Sender<Live>,
     pub(crate) policies: Policies,
     pub(crate) scanning: scan::Scanning,
+    pub(crate) responses: Mutex<response::Responses>,
 }
 
 impl App {
@@ -92,6 +95,7 @@ impl App {
             live: broadcast::Sender::new(LIVE_BACKLOG),
             policies,
             scanning: scan::Scanning::new(scans, deps.artifacts.clone()),
+            responses: Mutex::default(),
             deps,
         };
         let applications = lock(&inner.conversations).applications();
@@ -197,7 +201,7 @@ impl App {
         for name in draft.groups.keys() {
             self.live("group", name.as_str());
         }
-        if draft.rules.is_some() {
+        if draft.rules.is_some() || draft.responses.is_some() {
             self.live("policy", "");
         }
         if draft.settings.is_some() || !draft.domains.is_empty() {

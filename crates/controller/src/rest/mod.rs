@@ -31,6 +31,7 @@ mod policy;
 mod profile;
 mod redact;
 mod registry;
+mod response;
 mod role;
 mod router;
 mod sbom;

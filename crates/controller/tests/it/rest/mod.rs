@@ -12,6 +12,7 @@ mod live;
 mod login;
 mod noun;
 mod reference;
+mod response;
 mod sbom;
 mod scan;
 mod scan_vulnerability;
