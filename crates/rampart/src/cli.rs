@@ -53,6 +53,8 @@ enum Command {
     Group(commands::group::GroupArgs),
     /// Network rules
     Rule(commands::rule::RuleArgs),
+    /// A changed policy, tried out on what was recorded
+    Policy(commands::policy::PolicyArgs),
     /// Response rules: what is done by itself about an event
     Response(commands::response::ResponseArgs),
     /// Detection rules in Falco's language: check, list, explain, test
@@ -108,6 +110,7 @@ impl Cli {
             Command::Workload(args) => commands::workload::run(args),
             Command::Group(args) => commands::group::run(args),
             Command::Rule(args) => commands::rule::run(args),
+            Command::Policy(args) => commands::policy::run(args),
             Command::Response(args) => commands::response::run(args),
             Command::Rules(args) => commands::rules::run(*args),
             Command::Conversation(args) => commands::conversation::run(args),

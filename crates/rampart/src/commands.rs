@@ -9,6 +9,7 @@ pub(crate) mod group;
 pub(crate) mod key;
 pub(crate) mod login;
 pub(crate) mod node;
+pub(crate) mod policy;
 pub(crate) mod print;
 pub(crate) mod registry;
 pub(crate) mod response;

@@ -32,6 +32,7 @@ pub mod stats;
 pub mod system;
 pub mod user;
 pub mod vulnerability;
+pub mod what_if;
 pub mod workload;
 
 /// Declares `{"<key>": …}` around a value, as every answer and most bodies have.

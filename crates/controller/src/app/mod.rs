@@ -23,6 +23,7 @@ pub(crate) mod scan;
 mod service;
 mod settings;
 mod state;
+mod what_if;
 mod workload;
 
 pub use key::SECRET as SECRET_KEYS;
@@ -34,6 +35,7 @@ pub use scan::{
     VulnerabilityWhere,
 };
 pub use view::*;
+pub use what_if::{WhatIf, WhatIfAct};
 
 pub(crate) use change::Draft;
 pub(crate) use conversation::{Added, Conversations, Pair, cut};

@@ -43,6 +43,7 @@ mod system;
 mod user;
 mod view;
 mod vulnerability;
+mod what_if;
 mod workload;
 
 pub use endpoint::{Endpoint, Need, Verb};

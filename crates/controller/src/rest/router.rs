@@ -5,7 +5,7 @@ use super::{
     endpoint::{Endpoint, Need, Verb, schema_of},
     error::Failure,
     eula, group, guard, layer, live, log, misc, node, password, policy, profile, registry,
-    response, role, sbom, scan, scanner, service, system, user, vulnerability, workload,
+    response, role, sbom, scan, scanner, service, system, user, vulnerability, what_if, workload,
 };
 use crate::auth::Permission as P;
 use axum::{Router, middleware, response::IntoResponse, routing};
@@ -15,7 +15,7 @@ use rampart_api::{
         Empty, api_key::*, auth::*, config::*, conversation::*, domain::*, eula::*, fed::*,
         file::*, group::*, list::*, live::*, log::*, node::*, password::*, policy::*, process::*,
         registry::*, response::*, role::*, scan::*, service::*, session::*, stats::*, system::*,
-        user::*, vulnerability::*, workload::*,
+        user::*, vulnerability::*, what_if::*, workload::*,
     },
 };
 
@@ -178,6 +178,8 @@ endpoints! {
     GET    "/v1/policy/rule/{id}" ReadDomain(RtPolicy) policy::show () -> PolicyRuleData, "One network rule";
     PATCH  "/v1/policy/rule/{id}" Write(RtPolicy) policy::update (PolicyRuleConfigData) -> Empty, "Change a network rule";
     DELETE "/v1/policy/rule/{id}" Write(RtPolicy) policy::delete () -> Empty, "Delete a network rule";
+    POST   "/v1/whatif" ReadDomain(RtPolicy) what_if::replay (WhatIfConfigData) -> WhatIfData, "Rampart: judge what a group did by a changed policy; nothing is changed";
+
     LIST   "/v1/response/rule" Read(RtPolicy) response::list () -> ResponseRulesData, "Response rules, in order";
     POST   "/v1/response/rule" Write(RtPolicy) response::create (ResponseRuleConfigData) -> Empty, "Rampart: add a response rule, last";
     PATCH  "/v1/response/rule" Write(RtPolicy) response::edit (ResponseRuleAction) -> Empty, "Insert, move or delete response rules";

@@ -16,6 +16,7 @@ mod response;
 mod sbom;
 mod scan;
 mod scan_vulnerability;
+mod what_if;
 
 use crate::world::World;
 use client::Client;
