@@ -76,14 +76,11 @@ pub fn changed(snapshot: &PolicySnapshot, change: &Change) -> Result<PolicySnaps
     let group = next.groups.iter_mut().find(|g| g.name == change.group);
     let group = group.ok_or_else(|| format!("group {} does not exist", change.group))?;
     change_group(group, change)?;
-    if let Some(mode) = change.policy_mode {
-        if next
-            .settings
-            .network_mode_override
-            .is_some_and(|m| m != mode)
-        {
-            return Err("the network mode of every group is set by the settings".to_owned());
-        }
+    let overridden = next.settings.network_mode_override;
+    if let (Some(wanted), Some(forced)) = (change.policy_mode, overridden)
+        && wanted != forced
+    {
+        return Err("the network mode of every group is set by the settings".to_owned());
     }
     for id in &change.drop_rules {
         if !next.rules.iter().any(|rule| rule.id == *id) {

@@ -426,15 +426,18 @@ fn made(
     now: Timestamp,
 ) -> Result<ResponseRule, AppError> {
     check(state, &rule)?;
-    let taken = |id: RuleId| list.iter().any(|rule| rule.id == id);
+    let taken: HashSet<RuleId> = list.iter().map(|rule| rule.id).collect();
     let id = match rule.id {
-        RuleId(0) => (1..).map(RuleId).find(|id| !taken(*id)).unwrap_or_default(),
+        RuleId(0) => (1..)
+            .map(RuleId)
+            .find(|id| !taken.contains(id))
+            .unwrap_or_default(),
         id if response::source(id) != ConfigSource::User => {
             return Err(AppError::invalid(
                 "a new response rule's id is below 100000; those above are a federation's and Kubernetes resources'",
             ));
         }
-        id if taken(id) => return Err(AppError::exists("response rule", id.to_string())),
+        id if taken.contains(&id) => return Err(AppError::exists("response rule", id.to_string())),
         id => id,
     };
     Ok(ResponseRule {
