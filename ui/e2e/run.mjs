@@ -22,7 +22,7 @@ const { values } = parseArgs({
 });
 
 /** Paths and the headings they must show. */
-const PAGES = { '/': 'Dashboard', '/network': 'Network map', '/events': 'Events', '/containers': 'Containers', '/nodes': 'Nodes', '/groups': 'Groups', '/rules': 'Network rules', '/detection': 'Detection rules', '/vulnerabilities': 'Vulnerabilities', '/registries': 'Registries', '/settings/users': 'Settings', '/settings/profile': 'Settings', '/settings/system': 'Settings' };
+const PAGES = { '/': 'Dashboard', '/network': 'Network map', '/events': 'Events', '/containers': 'Containers', '/nodes': 'Nodes', '/groups': 'Groups', '/rules': 'Network rules', '/detection': 'Detection rules', '/response': 'Response rules', '/vulnerabilities': 'Vulnerabilities', '/registries': 'Registries', '/settings/users': 'Settings', '/settings/profile': 'Settings', '/settings/system': 'Settings' };
 
 const fixture = values.base ? null : createFixture({ password: values.password, mustChange: true });
 if (fixture) await new Promise((done) => fixture.server.listen(0, '127.0.0.1', done));

@@ -25,6 +25,7 @@ const EventsView = part(() => import('./views/events/EventsView'));
 const NodesView = part(() => import('./views/nodes/NodesView'));
 const RulesView = part(() => import('./views/policy/RulesView'));
 const DetectionView = part(() => import('./views/detection/DetectionView'));
+const ResponseView = part(() => import('./views/response/ResponseView'));
 const RegistriesView = part(() => import('./views/scan/RegistriesView'));
 const RegistryView = part(() => import('./views/scan/RegistryView'));
 const ImageView = part(() => import('./views/scan/ImageView'));
@@ -89,6 +90,7 @@ export function Pages() {
         <Route path="registries/:name/images/:id" element={<ImageView />} />
         <Route path="detection" element={<DetectionView />} />
         <Route path="rules" element={<RulesView />} />
+        <Route path="response" element={<ResponseView />} />
         <Route path="settings" element={<Navigate to="/settings/users" replace />} />
         <Route path="settings/:tab" element={<SettingsView />} />
         <Route path="*" element={<NotFoundView />} />

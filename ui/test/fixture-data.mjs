@@ -181,6 +181,15 @@ function makeRules() {
   ];
 }
 
+function makeResponses() {
+  const rule = (id, event, group, conditions, actions, extra = {}) => ({ id, event, comment: '', group, conditions, actions, webhooks: [], disable: false, cfg_type: 'user_created', match_counter: 0, last_match_timestamp: 0, ...extra });
+  return [
+    rule(1, 'security-event', 'pci-scope', [{ type: 'level', value: 'Critical' }], ['quarantine'], { comment: 'Card data first', match_counter: 2, last_match_timestamp: now() - 1800 }),
+    rule(2, 'event', '', [{ type: 'name', value: 'Container.Stop' }], ['suppress-log'], { match_counter: 412, last_match_timestamp: now() - 60 }),
+    rule(3, 'cve-report', '', [{ type: 'cve-critical', value: '5' }], ['quarantine'], { disable: true }),
+  ];
+}
+
 function makeConversations(workloads) {
   const by = (service) => workloads.filter((w) => w.service === service && w.running);
   const out = [];
@@ -260,7 +269,7 @@ export function makeState({ scale = 1, password = 'admin', mustChange = false } 
   const workloads = makeWorkloads(nodes, scale);
   const { groups, profiles, files } = makeGroups(workloads);
   return {
-    nodes, workloads, groups, profiles, files, rules: makeRules(), conversations: makeConversations(workloads), logs: makeLogs(workloads, nodes),
+    nodes, workloads, groups, profiles, files, rules: makeRules(), responses: makeResponses(), conversations: makeConversations(workloads), logs: makeLogs(workloads, nodes),
     processes: new Map(workloads.map((w) => [w.id, w.running ? processes(w) : []])),
     users: new Map([
       ['admin', { fullname: 'admin', username: 'admin', server: '', email: '', role: 'admin', timeout: 300, locale: 'en', default_password: mustChange, modify_password: mustChange, role_domains: {}, last_login_timestamp: now() - 3000, last_login_at: iso(now() - 3000), login_count: 41, blocked_for_failed_login: false, blocked_for_password_expired: false, password }],

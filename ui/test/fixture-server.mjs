@@ -119,6 +119,26 @@ export function createFixture(options = {}) {
     change('policy');
   }
 
+  function editResponses(body) {
+    const place = (after, items) => {
+      const at = after === undefined || after === null ? state.responses.length : after === 0 ? 0 : state.responses.findIndex((r) => r.id === after) + 1;
+      state.responses.splice(at, 0, ...items);
+    };
+    if (body.delete) state.responses = state.responses.filter((r) => !body.delete.includes(r.id));
+    if (body.insert) {
+      const next = Math.max(0, ...state.responses.map((r) => r.id)) + 1;
+      place(body.insert.after, body.insert.rules.map((r, i) => ({ comment: '', group: '', conditions: [], webhooks: [], disable: false, ...r, id: r.id || next + i, cfg_type: 'user_created', match_counter: 0, last_match_timestamp: 0 })));
+    }
+    if (body.move) {
+      const [rule] = state.responses.splice(state.responses.findIndex((r) => r.id === body.move.id), 1);
+      place(body.move.after, [rule]);
+    }
+    change('policy');
+  }
+
+  const RESPONSE_TYPES = { 'security-event': ['name', 'level', 'process'], event: ['name', 'level'], 'cve-report': ['name', 'level', 'cve-name', 'cve-critical', 'cve-high', 'cve-high-only', 'cve-medium'] };
+  const responseOptions = () => Object.fromEntries(Object.entries(RESPONSE_TYPES).map(([event, types]) => [event, { types, name: event === 'security-event' ? ['name:Process.Profile.Violation', 'name:Container.Suspicious.Process'] : [], level: ['level:Warning', 'level:Critical'] }]));
+
   function editProfile(name, body) {
     const config = body.process_profile_config;
     const profile = find(state.profiles.get(name), 'profile');
@@ -234,6 +254,16 @@ export function createFixture(options = {}) {
     ['PATCH', '/v1/process_profile/:id', (c) => { editProfile(c.id, c.body); return {}; }],
     ['GET', '/v1/file_monitor/:id', (c) => ({ profile: find(state.files.get(c.id), 'file profile') })],
     ['PATCH', '/v1/file_monitor/:id', (c) => { editFiles(c.id, c.body); return {}; }],
+    ['POST', '/v1/whatif', (c) => {
+      const denies = c.body.config.mode === 'Protect';
+      const acts = [{ kind: 'process', what: '/usr/bin/curl', detail: 'root', workloads: ['web-1'], count: 3, before: 'learn', after: denies ? 'deny' : 'violate', reason: 'process is not in the profile', rule: '' }];
+      return { what_if: { group: c.body.config.group, members: 3, judged: 42, allowed: 41, alerted: denies ? 0 : 1, denied: denies ? 1 : 0, newly_denied: denies ? 1 : 0, acts, not_asked: [], complete: true } };
+    }],
+    ['GET', '/v1/response/rule', (c) => ({ rules: query(state.responses, c.params) })],
+    ['PATCH', '/v1/response/rule', (c) => { editResponses(c.body); return {}; }],
+    ['GET', '/v1/response/options', () => ({ response_rule_options: responseOptions(), webhooks: [] })],
+    ['PATCH', '/v1/response/rule/:id', (c) => { Object.assign(find(state.responses.find((r) => r.id === Number(c.id)), 'rule'), c.body.config); change('policy', c.id); return {}; }],
+    ['DELETE', '/v1/response/rule/:id', (c) => { editResponses({ delete: [Number(c.id)] }); return {}; }],
     ['GET', '/v1/policy/rule', (c) => ({ rules: query(state.rules, c.params) })],
     ['PATCH', '/v1/policy/rule', (c) => { editRules(c.body); return {}; }],
     ['GET', '/v1/policy/rule/:id', (c) => ({ rule: find(state.rules.find((r) => r.id === Number(c.id)), 'rule') })],

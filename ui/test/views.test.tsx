@@ -236,6 +236,55 @@ describe('rules', () => {
   });
 });
 
+describe('what if', () => {
+  it('tells what another mode would deny', async () => {
+    await start();
+    await session();
+    const user = userEvent.setup();
+    show('/groups/nv.web.shop');
+    await user.click(await screen.findByRole('button', { name: 'What if' }, WAIT));
+    const dialog = await screen.findByRole('dialog', { name: /What if nv.web.shop/ }, WAIT);
+    expect(await within(dialog).findByText(/Of 42 recorded acts 1 would be denied and 0 reported/, {}, WAIT)).toBeVisible();
+    await user.click(within(dialog).getByRole('radio', { name: 'Monitor' }));
+    expect(await within(dialog).findByText(/0 would be denied and 1 reported/, {}, WAIT)).toBeVisible();
+  });
+});
+
+describe('response rules', () => {
+  it('lists, orders, switches and makes them', async () => {
+    await start();
+    await session();
+    const user = userEvent.setup();
+    show('/response');
+    const table = await screen.findByRole('table', { name: 'Response rules' }, WAIT);
+    expect(within(table).getByText('level:Critical')).toBeVisible();
+    const ids = () => fixture.state.responses.map((r: { id: number }) => r.id);
+    await user.click(screen.getByRole('button', { name: 'Move rule 2 up' }));
+    await waitFor(() => expect(ids()).toEqual([2, 1, 3]), WAIT);
+    await user.click(screen.getByRole('switch', { name: 'Rule 3 is in force' }));
+    await waitFor(() => expect(fixture.state.responses[2]?.disable).toBe(false), WAIT);
+    await user.click(screen.getByRole('button', { name: 'Add rule' }));
+    const form = await screen.findByRole('dialog', { name: 'Add rule' }, WAIT);
+    await user.click(within(form).getByRole('button', { name: 'Save' }));
+    expect(await within(form).findByText('Choose at least one action')).toBeVisible();
+    await user.click(within(form).getByRole('checkbox', { name: 'Quarantine' }));
+    await user.type(within(form).getByRole('combobox', { name: 'Conditions' }), 'cve-high:5{Enter}');
+    await user.click(within(form).getByRole('button', { name: 'Save' }));
+    expect(await within(form).findByText(/for this event the types are name, level, process/)).toBeVisible();
+    await user.type(within(form).getByRole('combobox', { name: 'Conditions' }), '{Backspace}process:ncat{Enter}');
+    await user.click(within(form).getByRole('button', { name: 'Save' }));
+    await waitFor(() => expect(fixture.state.responses[3]).toMatchObject({ event: 'security-event', actions: ['quarantine'], conditions: [{ type: 'process', value: 'ncat' }] }), WAIT);
+  });
+  it('shows readers no buttons', async () => {
+    await start();
+    await session('maria', 'Reader-pass1');
+    show('/response');
+    await screen.findByRole('table', { name: 'Response rules' }, WAIT);
+    expect(screen.queryByRole('button', { name: /Add rule|Move|Release|Delete/ })).toBeNull();
+    for (const box of screen.getAllByRole('switch')) expect(box).toBeDisabled();
+  });
+});
+
 describe('nodes', () => {
   it('marks counters that should be zero', async () => {
     await start();

@@ -255,7 +255,7 @@ impl Engine {
         }
     }
 
-    fn network_mode(&self, group: Option<&Group>) -> Mode {
+    pub(crate) fn network_mode(&self, group: Option<&Group>) -> Mode {
         let settings = &self.snapshot.settings;
         settings
             .network_mode_override

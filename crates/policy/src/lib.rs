@@ -17,7 +17,9 @@ pub mod network;
 pub mod order;
 pub mod process;
 pub mod promotion;
+pub mod response;
 pub mod selector;
+pub mod what_if;
 
 pub use compile::{Engine, Identity, Peer, WorkloadPolicy, compile};
 pub use file::{FileAsk, FileVerdict};

@@ -53,6 +53,10 @@ enum Command {
     Group(commands::group::GroupArgs),
     /// Network rules
     Rule(commands::rule::RuleArgs),
+    /// A changed policy, tried out on what was recorded
+    Policy(commands::policy::PolicyArgs),
+    /// Response rules: what is done by itself about an event
+    Response(commands::response::ResponseArgs),
     /// Detection rules in Falco's language: check, list, explain, test
     Rules(Box<commands::rules::RulesArgs>),
     /// Conversations between groups
@@ -106,6 +110,8 @@ impl Cli {
             Command::Workload(args) => commands::workload::run(args),
             Command::Group(args) => commands::group::run(args),
             Command::Rule(args) => commands::rule::run(args),
+            Command::Policy(args) => commands::policy::run(args),
+            Command::Response(args) => commands::response::run(args),
             Command::Rules(args) => commands::rules::run(*args),
             Command::Conversation(args) => commands::conversation::run(args),
             Command::Event(args) => commands::event::run(args),

@@ -2,7 +2,7 @@ import { ActionIcon, AppShell, Burger, Kbd, Menu, Tooltip, useMantineColorScheme
 import { useDisclosure } from '@mantine/hooks';
 import { spotlight } from '@mantine/spotlight';
 import {
-  IconBell, IconBox, IconBug, IconBuildingWarehouse, IconChevronDown, IconDeviceDesktop, IconGauge, IconListCheck, IconLogout, IconMoon, IconRadar2, IconSearch, IconServer2, IconSettings, IconSun, IconTopologyStar3, IconUser, IconUsersGroup,
+  IconBell, IconBolt, IconBox, IconBug, IconBuildingWarehouse, IconChevronDown, IconDeviceDesktop, IconGauge, IconListCheck, IconLogout, IconMoon, IconRadar2, IconSearch, IconServer2, IconSettings, IconSun, IconTopologyStar3, IconUser, IconUsersGroup,
 } from '@tabler/icons-react';
 import { Suspense } from 'react';
 import { useTranslation } from 'react-i18next';
@@ -20,7 +20,7 @@ const ICON = { size: 17, stroke: 1.7, 'aria-hidden': true } as const;
 export const SECTIONS = [
   { title: 'nav.observe', links: [['/', 'nav.dashboard', <IconGauge {...ICON} key="d" />], ['/network', 'nav.network', <IconTopologyStar3 {...ICON} key="n" />], ['/events', 'nav.events', <IconBell {...ICON} key="e" />], ['/vulnerabilities', 'nav.vulnerabilities', <IconBug {...ICON} key="v" />]] },
   { title: 'nav.assets', links: [['/containers', 'nav.containers', <IconBox {...ICON} key="c" />], ['/nodes', 'nav.nodes', <IconServer2 {...ICON} key="h" />], ['/registries', 'nav.registries', <IconBuildingWarehouse {...ICON} key="i" />]] },
-  { title: 'nav.policy', links: [['/groups', 'nav.groups', <IconUsersGroup {...ICON} key="g" />], ['/rules', 'nav.rules', <IconListCheck {...ICON} key="r" />], ['/detection', 'nav.detection', <IconRadar2 {...ICON} key="x" />]] },
+  { title: 'nav.policy', links: [['/groups', 'nav.groups', <IconUsersGroup {...ICON} key="g" />], ['/rules', 'nav.rules', <IconListCheck {...ICON} key="r" />], ['/detection', 'nav.detection', <IconRadar2 {...ICON} key="x" />], ['/response', 'nav.response', <IconBolt {...ICON} key="p" />]] },
   { title: 'nav.system', links: [['/settings', 'nav.settings', <IconSettings {...ICON} key="s" />]] },
 ] as const;
 

@@ -1,6 +1,6 @@
 // Writes: one function a change the console can make, with NeuVector's bodies.
 import { call, segment } from './http';
-import type { FileRule, LoginAnswer, NetworkRule, ProcessRule, SystemConfig, User } from './types';
+import type { FileRule, LoginAnswer, NetworkRule, ProcessRule, ResponseRule, SystemConfig, User } from './types';
 
 export const signIn = (username: string, password: string, newPassword?: string) =>
   call<LoginAnswer>('/v1/auth', { method: 'POST', body: { password: { username, password, ...(newPassword ? { new_password: newPassword } : {}) } } });
@@ -66,6 +66,16 @@ export const addRule = (rule: NetworkRule, after?: number) =>
   call('/v1/policy/rule', { method: 'PATCH', body: { insert: { ...(after === undefined ? {} : { after }), rules: [{ id: 0, ...wireRule(rule) }] } } });
 export const updateRule = (rule: NetworkRule) => call(`/v1/policy/rule/${rule.id}`, { method: 'PATCH', body: { config: { id: rule.id, ...wireRule(rule) } } });
 export const moveRule = (id: number, after: number) => call('/v1/policy/rule', { method: 'PATCH', body: { move: { id, after } } });
+const wireResponse = ({ event, group, conditions, actions, comment, disable }: ResponseRule) => ({ event, group: group ?? '', conditions: conditions ?? [], actions, comment: comment ?? '', disable: disable ?? false });
+const RESPONSE = '/v1/response/rule';
+
+export const addResponse = (rule: ResponseRule) => call(RESPONSE, { method: 'PATCH', body: { insert: { rules: [{ id: 0, ...wireResponse(rule) }] } } });
+export const updateResponse = (rule: ResponseRule) => call(`${RESPONSE}/${rule.id}`, { method: 'PATCH', body: { config: { id: rule.id, ...wireResponse(rule) } } });
+export const moveResponse = (id: number, after: number) => call(RESPONSE, { method: 'PATCH', body: { move: { id, after } } });
+export const deleteResponse = (id: number) => call(`${RESPONSE}/${id}`, { method: 'DELETE' });
+/** Lets the containers a rule cut off back on the network. */
+export const releaseByResponse = (id: number) => call('/v1/system/request', { method: 'POST', body: { request: { unquarantine: { response_rule: id } } } });
+
 export const deleteRule = (id: number) => call(`/v1/policy/rule/${id}`, { method: 'DELETE' });
 
 export const addGroup = (group: { name: string; comment: string; criteria: { key: string; op: string; value: string }[] }) =>

@@ -2,8 +2,8 @@
 import { queryOptions } from '@tanstack/react-query';
 import { call, type Params, segment } from './http';
 import type {
-  Conversation, ConversationEntry, Endpoint, Enforcer, Entry, FileProfile, Group, GroupDetail, HistogramBar, Host, LogKind, LogRecord, NetworkRule, Process,
-  ProcessProfile, Span, Summary, SystemConfig, User, Workload,
+  Conversation, ConversationEntry, Endpoint, Enforcer, Entry, FileProfile, Group, GroupDetail, HistogramBar, Host, LogKind, LogRecord, NetworkRule, Process, ResponseOptions, ResponseRule,
+  ProcessProfile, Span, Summary, SystemConfig, User, WhatIf, Workload,
 } from './types';
 
 type Lists<K extends string, T> = Record<K, T[] | null | undefined>;
@@ -54,6 +54,22 @@ export const fileProfile = (name: string) =>
   });
 
 export const rules = () => queryOptions({ queryKey: ['policy', 'list'], queryFn: ({ signal }) => list<NetworkRule>('/v1/policy/rule', 'rules', signal) });
+
+export const responseRules = () => queryOptions({ queryKey: ['policy', 'response'], queryFn: ({ signal }) => list<ResponseRule>('/v1/response/rule', 'rules', signal) });
+
+/** What the controller's response rules can be made of. */
+export const responseOptions = () =>
+  queryOptions({
+    queryKey: ['policy', 'response', 'options'],
+    queryFn: async ({ signal }) => (await call<{ response_rule_options: ResponseOptions }>('/v1/response/options', { signal })).response_rule_options,
+  });
+
+/** What of all that was recorded of a group a mode would report or deny. Changes nothing. */
+export const whatIf = (name: string, mode: string) =>
+  queryOptions({
+    queryKey: ['group', 'what-if', name, mode],
+    queryFn: async ({ signal }) => (await call<{ what_if: WhatIf }>('/v1/whatif', { method: 'POST', body: { config: { group: name, mode } }, signal })).what_if,
+  });
 
 type WireEnd = string | { id: string };
 type WireConversation = Omit<Conversation, 'from' | 'to'> & { from: WireEnd; to: WireEnd };

@@ -1100,6 +1100,106 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/response/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What response rules can be made of
+         * @description Needs `rt_policy`, to read, everywhere.
+         */
+        get: operations["response_options"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/response/rule": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Response rules, in order
+         * @description Needs `rt_policy`, to read, everywhere.
+         */
+        get: operations["response_list"];
+        put?: never;
+        /**
+         * Rampart: add a response rule, last
+         * @description Needs `rt_policy`, to write, everywhere.
+         */
+        post: operations["response_create"];
+        /**
+         * Delete every response rule users made
+         * @description Needs `rt_policy`, to write, everywhere.
+         */
+        delete: operations["response_delete_all"];
+        options?: never;
+        head?: never;
+        /**
+         * Insert, move or delete response rules
+         * @description Needs `rt_policy`, to write, everywhere.
+         */
+        patch: operations["response_edit"];
+        trace?: never;
+    };
+    "/v1/response/rule/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One response rule
+         * @description Needs `rt_policy`, to read, everywhere.
+         */
+        get: operations["response_show"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a response rule
+         * @description Needs `rt_policy`, to write, everywhere.
+         */
+        delete: operations["response_delete"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a response rule, or turn it on or off
+         * @description Needs `rt_policy`, to write, everywhere.
+         */
+        patch: operations["response_update"];
+        trace?: never;
+    };
+    "/v1/response/workload_rules/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Response rules that can act on a container
+         * @description Needs `rt_policy`, to read, in the domain of what is asked for.
+         */
+        get: operations["response_of_workload"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/scan/asset": {
         parameters: {
             query?: never;
@@ -2366,6 +2466,26 @@ export interface paths {
          * @description Needs `vulnerability`, to write, everywhere.
          */
         patch: operations["vulnerability_update_entry"];
+        trace?: never;
+    };
+    "/v1/whatif": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rampart: judge what a group did by a changed policy; nothing is changed
+         * @description Needs `rt_policy`, to read, in the domain of what is asked for.
+         */
+        post: operations["what_if_replay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/workload": {
@@ -4215,6 +4335,116 @@ export interface components {
             step_content: string;
             step_type: string;
         };
+        /** @description There are no operators: a condition is a type and a value, and all must hold. */
+        ResponseCondition: {
+            type: string;
+            value: string;
+        };
+        ResponseRule: {
+            /** @description `quarantine`, `suppress-log`. */
+            actions: string[];
+            /** @description `user_created`, `ground` or `federal`. */
+            cfg_type: string;
+            comment: string;
+            conditions: components["schemas"]["ResponseCondition"][];
+            disable: boolean;
+            /** @description `security-event`, `event` or `cve-report`. */
+            event: string;
+            /** @description Empty is every group. */
+            group: string;
+            /** Format: int32 */
+            id: number;
+            /**
+             * Format: int64
+             * @description Rampart: when it last matched; 0 is never.
+             */
+            last_match_timestamp: number;
+            /**
+             * Format: int64
+             * @description Rampart: records it matched since the controller started.
+             */
+            match_counter: number;
+            webhooks: string[];
+        };
+        /** @description One edit of the list; exactly one field is set. */
+        ResponseRuleAction: {
+            /**
+             * @description Rampart: deletes several rules at once.
+             * @default null
+             */
+            delete: number[] | null;
+            /** @default null */
+            insert: components["schemas"]["ResponseRuleInsert"] | null;
+            /** @default null */
+            move: components["schemas"]["ResponseRuleMove"] | null;
+        };
+        /** @description A rule as clients send it; id 0 asks for the next free one. */
+        ResponseRuleConfig: {
+            /** @default null */
+            actions: string[] | null;
+            /** @default null */
+            cfg_type: string | null;
+            /** @default null */
+            comment: string | null;
+            /** @default null */
+            conditions: components["schemas"]["ResponseCondition"][] | null;
+            /** @default null */
+            disable: boolean | null;
+            /** @default null */
+            event: string | null;
+            /** @default null */
+            group: string | null;
+            /**
+             * Format: int32
+             * @default 0
+             */
+            id: number;
+            /** @default null */
+            webhooks: string[] | null;
+        };
+        ResponseRuleConfigData: {
+            config: components["schemas"]["ResponseRuleConfig"];
+        };
+        ResponseRuleData: {
+            rule: components["schemas"]["ResponseRule"];
+        };
+        /** @description `after`: absent is last, 0 is first, n is after rule n. */
+        ResponseRuleInsert: {
+            /**
+             * Format: int32
+             * @default null
+             */
+            after: number | null;
+            /** @default [] */
+            rules: components["schemas"]["ResponseRuleConfig"][];
+        };
+        ResponseRuleMove: {
+            /**
+             * Format: int32
+             * @default null
+             */
+            after: number | null;
+            /**
+             * Format: int32
+             * @default 0
+             */
+            id: number;
+        };
+        /** @description What a rule for one kind of event may hold. Entries of `name` and `level` are conditions. */
+        ResponseRuleOptions: {
+            level: string[];
+            name: string[];
+            types: string[];
+        };
+        ResponseRuleOptionsData: {
+            response_rule_options: {
+                [key: string]: components["schemas"]["ResponseRuleOptions"];
+            };
+            webhooks: string[];
+        };
+        ResponseRulesData: {
+            rules: components["schemas"]["ResponseRule"][];
+        };
         RestInfo: {
             /** Format: int32 */
             port: number;
@@ -5674,6 +5904,92 @@ export interface components {
             total_matched_records: number;
             /** Format: int32 */
             total_records: number;
+        };
+        WhatIf: {
+            /** @description The denied first; 1,000 at the most. */
+            acts: components["schemas"]["WhatIfAct"][];
+            /** Format: int32 */
+            alerted: number;
+            /** Format: int32 */
+            allowed: number;
+            /** @description Nothing was left out for its number. */
+            complete: boolean;
+            /** Format: int32 */
+            denied: number;
+            group: string;
+            /**
+             * Format: int32
+             * @description Different acts that were judged.
+             */
+            judged: number;
+            /** Format: int32 */
+            members: number;
+            /**
+             * Format: int32
+             * @description Denied then, and not now.
+             */
+            newly_denied: number;
+            /** @description Nodes whose processes could not be asked for. */
+            not_asked: string[];
+        };
+        /** @description A recorded act that would be alerted or denied. */
+        WhatIfAct: {
+            after: string;
+            /** @description `allow`, `learn`, `violate` or `deny`. */
+            before: string;
+            /** Format: int64 */
+            count: number;
+            /** @description The user, the program that touched the file, or the direction. */
+            detail: string;
+            /** @description `process`, `file` or `connection`. */
+            kind: string;
+            reason: string;
+            /** @description The rule that would decide; empty if none would. */
+            rule: string;
+            /** @description The executable, the file, or the peer with its port. */
+            what: string;
+            /** @description Containers that did it; 16 at the most. */
+            workloads: string[];
+        };
+        /** @description A change to be tried out; what is absent stays as it is. */
+        WhatIfConfig: {
+            /** @default [] */
+            add_filters: components["schemas"]["FileFilterConfig"][];
+            /**
+             * @description Network rules put first in the list.
+             * @default []
+             */
+            add_rules: components["schemas"]["PolicyRuleConfig"][];
+            /** @default null */
+            baseline: string | null;
+            /** @default [] */
+            delete_filters: components["schemas"]["FileFilterConfig"][];
+            /**
+             * @description Ids of network rules taken out.
+             * @default []
+             */
+            delete_rules: number[];
+            /** @default  */
+            group: string;
+            /**
+             * @description Both modes at once.
+             * @default null
+             */
+            mode: string | null;
+            /** @default null */
+            policy_mode: string | null;
+            /** @default [] */
+            process_change_list: components["schemas"]["ProcessProfileEntryConfig"][];
+            /** @default [] */
+            process_delete_list: components["schemas"]["ProcessProfileEntryConfig"][];
+            /** @default null */
+            profile_mode: string | null;
+        };
+        WhatIfConfigData: {
+            config: components["schemas"]["WhatIfConfig"];
+        };
+        WhatIfData: {
+            what_if: components["schemas"]["WhatIf"];
         };
         Workload: components["schemas"]["WorkloadBrief"] & {
             applications: string[];
@@ -8223,6 +8539,298 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ProcessRulesData"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    response_options: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResponseRuleOptionsData"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    response_list: {
+        parameters: {
+            query?: {
+                /** @description Rows to skip; negative pages backward from the end. */
+                start?: number;
+                /** @description Rows of the page; 0 is all. */
+                limit?: number;
+                /** @description Less of each row, where there is less. */
+                brief?: boolean;
+                /** @description A filter, for any field: `value` or `op,value`, op being eq, neq, in, notin, gt, gte, lt, lte or prefix. */
+                f_name?: string;
+                /** @description A sort, for any field: `asc` or `desc`. */
+                s_name?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResponseRulesData"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    response_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResponseRuleConfigData"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Empty"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    response_delete_all: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Empty"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    response_edit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResponseRuleAction"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Empty"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    response_show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResponseRuleData"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    response_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Empty"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    response_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResponseRuleConfigData"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Empty"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    response_of_workload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResponseRulesData"];
                 };
             };
             /** @description Not done; the body says why */
@@ -10792,6 +11400,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Empty"];
+                };
+            };
+            /** @description Not done; the body says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    what_if_replay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WhatIfConfigData"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WhatIfData"];
                 };
             };
             /** @description Not done; the body says why */

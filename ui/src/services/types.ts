@@ -26,6 +26,10 @@ export type ProcessRule = Wire<Schemas['ProcessProfileEntry'], 'name' | 'path' |
 export type ProcessProfile = Wire<Omit<Schemas['ProcessProfile'], 'process_list'>, 'group'> & { process_list?: ProcessRule[] };
 export type FileRule = Wire<Schemas['FileFilter'], 'filter' | 'recursive' | 'behavior'>;
 export type FileProfile = { group: string; filters?: FileRule[] };
+export type WhatIfAct = Wire<Schemas['WhatIfAct'], 'kind' | 'what' | 'before' | 'after'>;
+export type WhatIf = Wire<Omit<Schemas['WhatIf'], 'acts'>, 'judged' | 'denied' | 'alerted'> & { acts?: WhatIfAct[] };
+export type ResponseRule = Wire<Schemas['ResponseRule'], 'id' | 'event' | 'actions'>;
+export type ResponseOptions = Record<string, Schemas['ResponseRuleOptions']>;
 export type NetworkRule = Wire<Schemas['PolicyRule'], 'id' | 'from' | 'to' | 'ports' | 'action'>;
 
 export type Endpoint = Wire<Schemas['ConversationEndpoint'], 'id' | 'kind' | 'display_name'>;

@@ -7,6 +7,7 @@ mod node;
 mod policy;
 mod profile;
 mod registry;
+mod response;
 mod scan;
 mod time;
 
@@ -16,6 +17,7 @@ pub use node::{addresses, process, protection};
 pub use policy::{ports, ports_of, rule, rule_of};
 pub use profile::{file_filter, file_rule_of, process_entry, process_rule_of};
 pub use registry::{apply_registry, registry_kind_of, registry_of, registry_summary};
+pub use response::{response, response_of};
 pub use scan::{
     base_os, database_time, database_version, layers, probability, report, repository_report,
     score, severity, submitted, vulnerability,

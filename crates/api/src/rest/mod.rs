@@ -24,6 +24,7 @@ pub mod password;
 pub mod policy;
 pub mod process;
 pub mod registry;
+pub mod response;
 pub mod role;
 pub mod scan;
 pub mod service;
@@ -32,6 +33,7 @@ pub mod stats;
 pub mod system;
 pub mod user;
 pub mod vulnerability;
+pub mod what_if;
 pub mod workload;
 
 /// Declares `{"<key>": …}` around a value, as every answer and most bodies have.

@@ -68,7 +68,7 @@ impl App {
             .map(|record| self.adopt(node, record))
             .collect();
         self.note_records(&records);
-        self.record(records).await
+        self.record_and_respond(records).await
     }
 
     /// Takes changes. What can never be stored, such as a group grown over the store's limit, is

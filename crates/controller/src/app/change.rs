@@ -6,7 +6,8 @@
 use super::{App, key, state::State};
 use crate::AppError;
 use rampart_model::{
-    Group, GroupName, NetworkRule, Node, NodeId, RuleId, Workload, WorkloadId, settings::Settings,
+    Group, GroupName, NetworkRule, Node, NodeId, ResponseRule, RuleId, Workload, WorkloadId,
+    settings::Settings,
 };
 use rampart_store::Txn;
 use std::{
@@ -21,6 +22,7 @@ pub(crate) struct Draft {
     pub(crate) groups: BTreeMap<GroupName, Option<Arc<Group>>>,
     pub(crate) settings: Option<Settings>,
     pub(crate) rules: Option<RuleDraft>,
+    pub(crate) responses: Option<Arc<Vec<ResponseRule>>>,
     pub(crate) workloads: BTreeMap<WorkloadId, Option<Arc<Workload>>>,
     pub(crate) nodes: BTreeMap<NodeId, Option<Arc<Node>>>,
     pub(crate) quarantined: BTreeMap<WorkloadId, Option<String>>,
@@ -42,6 +44,7 @@ impl Draft {
         self.groups.is_empty()
             && self.settings.is_none()
             && self.rules.is_none()
+            && self.responses.is_none()
             && self.workloads.is_empty()
             && self.nodes.is_empty()
             && self.quarantined.is_empty()
@@ -111,6 +114,14 @@ impl Draft {
                 key::SETTINGS.into(),
                 state.settings.revision,
                 Some(settings),
+            )?;
+        }
+        if let Some(list) = &self.responses {
+            txn = guarded(
+                txn,
+                key::RESPONSES.into(),
+                state.responses.revision,
+                Some(list.as_ref()),
             )?;
         }
         if let Some(rules) = &self.rules {
@@ -258,6 +269,7 @@ impl Writer<'_> {
             state.loaded = fresh.loaded;
             state.settings = fresh.settings;
             state.groups = fresh.groups;
+            state.responses = fresh.responses;
             state.rules = fresh.rules;
             state.rule_revisions = fresh.rule_revisions;
             state.order_revision = fresh.order_revision;

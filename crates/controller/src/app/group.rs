@@ -276,6 +276,13 @@ pub(crate) fn removal(state: &State, name: &GroupName) -> Result<Draft, AppError
     if state.rules.iter().any(|rule| names(rule)) {
         draft.rules_mut(state).remove(names);
     }
+    if let Some(rule) = state.responses.value.iter().find(|r| r.group == *name) {
+        return Err(AppError::InUse {
+            kind: "group",
+            name: name.to_string(),
+            by: format!("response rule {}", rule.id),
+        });
+    }
     Ok(draft)
 }
 

@@ -8,6 +8,8 @@ pub(crate) const CONFIG: &str = "config/";
 pub(crate) const GROUP: &str = "config/group/";
 pub(crate) const RULE: &str = "config/rule/";
 pub(crate) const RULE_ORDER: &str = "config/rule_order";
+/// The whole list, in order.
+pub(crate) const RESPONSES: &str = "config/response_rules";
 pub(crate) const SETTINGS: &str = "config/settings";
 pub(crate) const DOMAIN: &str = "config/domain/";
 pub(crate) const ENDPOINT: &str = "config/endpoint/";

@@ -23,6 +23,10 @@ pub(crate) mod name {
     pub(crate) const ENFORCER_STOP: &str = "Enforcer.Stop";
     /// Not among NeuVector's.
     pub(crate) const REPORT_REFUSED: &str = "Enforcer.Report.Refused";
+    /// Not among NeuVector's.
+    pub(crate) const RESPONSE_SUPPRESSED: &str = "Response.Log.Suppressed";
+    /// Not among NeuVector's.
+    pub(crate) const RESPONSE_FAILED: &str = "Response.Action.Failed";
     pub(crate) const GROUP_REMOVE: &str = "Group.Auto.Remove";
     pub(crate) const GROUP_PROMOTE: &str = "Group.Auto.Promote";
     /// Not among NeuVector's: it tells of a mode change by its REST call only.
@@ -85,8 +89,25 @@ impl App {
             .ok_or_else(|| AppError::not_found("event", uid))
     }
 
-    /// Keeps records; they are durable when this returns. Listeners are told if any is new.
+    /// Puts records to the response rules and keeps what these leave; it is durable when this
+    /// returns. What the rules ask for is done soon after.
     pub async fn record(&self, records: Vec<LogRecord>) -> Result<(), AppError> {
+        let answered = self.answer(records).await?;
+        self.keep(answered.keep).await?;
+        self.carry_out_soon(answered.quarantine);
+        Ok(())
+    }
+
+    /// The same for what nodes report: what the rules ask for is done before the report is kept
+    /// and acknowledged, so that a crash in between brings both again.
+    pub(crate) async fn record_and_respond(&self, records: Vec<LogRecord>) -> Result<(), AppError> {
+        let answered = self.answer(records).await?;
+        self.carry_out(answered.quarantine).await?;
+        self.keep(answered.keep).await
+    }
+
+    /// Keeps records; they are durable when this returns. Listeners are told if any is new.
+    pub(crate) async fn keep(&self, records: Vec<LogRecord>) -> Result<(), AppError> {
         let mut kinds: Vec<LogKind> = records.iter().map(|r| r.body.kind()).collect();
         kinds.sort();
         kinds.dedup();

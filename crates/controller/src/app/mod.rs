@@ -18,22 +18,26 @@ mod node;
 mod policy;
 mod profile;
 pub(crate) mod registry;
+mod response;
 mod rule;
 pub(crate) mod scan;
 mod service;
 mod settings;
 mod state;
+mod what_if;
 mod workload;
 
 pub use detection::{RuleOnNode, RuleView};
 pub use key::SECRET as SECRET_KEYS;
 pub use port::{AgentError, Agents, Clock, SystemClock};
+pub use response::{ResponseEdit, ResponseTotals, ResponseView};
 pub use scan::{
     Asked, AssetFilter, Counts, ImageRow, MAX_ATTEMPTS, MAX_TRIALS, Place, ProfileEdit,
     RegistryView, Requested, ScanProgress, ScanTotals, ScanView, Trial, VulnerabilityAsset,
     VulnerabilityWhere,
 };
 pub use view::*;
+pub use what_if::{WhatIf, WhatIfAct};
 
 pub(crate) use change::Draft;
 pub(crate) use conversation::{Added, Conversations, Pair, cut};
@@ -76,6 +80,7 @@ pub(crate) struct Inner {
     live: broadcast::Sender<Live>,
     pub(crate) policies: Policies,
     pub(crate) scanning: scan::Scanning,
+    pub(crate) responses: Mutex<response::Responses>,
 }
 
 impl App {
@@ -94,6 +99,7 @@ impl App {
             live: broadcast::Sender::new(LIVE_BACKLOG),
             policies,
             scanning: scan::Scanning::new(scans, deps.artifacts.clone()),
+            responses: Mutex::default(),
             deps,
         };
         let applications = lock(&inner.conversations).applications();
@@ -199,7 +205,7 @@ impl App {
         for name in draft.groups.keys() {
             self.live("group", name.as_str());
         }
-        if draft.rules.is_some() {
+        if draft.rules.is_some() || draft.responses.is_some() {
             self.live("policy", "");
         }
         if draft.settings.is_some() || !draft.domains.is_empty() {

@@ -3,8 +3,8 @@
 use super::{change::Draft, key};
 use crate::AppError;
 use rampart_model::{
-    DetectionRule, Group, GroupName, NetworkRule, Node, NodeId, NodeStats, RuleId, Timestamp,
-    Workload, WorkloadId, settings::Settings,
+    DetectionRule, Group, GroupName, NetworkRule, Node, NodeId, NodeStats, ResponseRule, RuleId,
+    Timestamp, Workload, WorkloadId, settings::Settings,
 };
 use rampart_store::{Entry, Revision, Store};
 use serde::{Deserialize, Serialize};
@@ -66,6 +66,8 @@ pub(crate) struct State {
     pub(crate) rules: Vec<Arc<NetworkRule>>,
     pub(crate) rule_revisions: HashMap<RuleId, Revision>,
     pub(crate) order_revision: Revision,
+    /// Response rules, in order.
+    pub(crate) responses: Stored<Arc<Vec<ResponseRule>>>,
     pub(crate) domains: BTreeMap<String, Vec<String>>,
     /// Names operators gave to ends of conversations.
     pub(crate) endpoints: BTreeMap<String, String>,
@@ -119,6 +121,7 @@ impl State {
         self.loaded = listing.revision;
         self.version += 1;
         self.settings = Stored::default();
+        self.responses = Stored::default();
         self.groups.clear();
         self.rule_revisions.clear();
         self.order_revision = 0;
@@ -159,6 +162,11 @@ impl State {
         } else if entry.key == key::RULE_ORDER {
             *order = key::decode(entry)?;
             self.order_revision = revision;
+        } else if entry.key == key::RESPONSES {
+            self.responses = Stored {
+                value: Arc::new(key::decode(entry)?),
+                revision,
+            };
         } else if entry.key == key::SETTINGS {
             self.settings = Stored {
                 value: key::decode(entry)?,
@@ -192,6 +200,9 @@ impl State {
         }
         if let Some(value) = draft.settings {
             self.settings = Stored { value, revision };
+        }
+        if let Some(value) = draft.responses {
+            self.responses = Stored { value, revision };
         }
         if let Some(rules) = draft.rules {
             for id in &rules.changed {
@@ -239,6 +250,8 @@ impl State {
                 .and_then(|id| self.rule_revisions.get(&RuleId(id)).copied())
         } else if key == key::RULE_ORDER {
             Some(self.order_revision)
+        } else if key == key::RESPONSES {
+            Some(self.responses.revision)
         } else if key == key::SETTINGS {
             Some(self.settings.revision)
         } else if key.starts_with(key::DOMAIN) || key.starts_with(key::ENDPOINT) {

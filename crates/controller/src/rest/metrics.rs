@@ -177,11 +177,37 @@ impl Collector for State {
             None,
             revision.metric_type(),
         )?)?;
+        self.responses(&mut encoder)?;
         self.nodes(&mut encoder)
     }
 }
 
 impl State {
+    fn responses(&self, encoder: &mut DescriptorEncoder) -> Result<(), fmt::Error> {
+        let totals = self.app.response_totals();
+        let matched = ConstCounter::new(totals.matched);
+        matched.encode(encoder.encode_descriptor(
+            "response_matches",
+            "Records response rules matched, once for each rule",
+            None,
+            matched.metric_type(),
+        )?)?;
+        let mut family = encoder.encode_descriptor(
+            "response_actions",
+            "What response rules did; failed is a quarantine that could not be",
+            None,
+            matched.metric_type(),
+        )?;
+        for (action, count) in [
+            ("quarantine", totals.quarantined),
+            ("suppress-log", totals.suppressed),
+            ("failed", totals.failed),
+        ] {
+            ConstCounter::new(count).encode(family.encode_family(&[("action", action)])?)?;
+        }
+        Ok(())
+    }
+
     fn nodes(&self, encoder: &mut DescriptorEncoder) -> Result<(), fmt::Error> {
         let nodes = self.app.nodes();
         let kind = ConstCounter::new(0u64).metric_type();

@@ -32,6 +32,7 @@ mod policy;
 mod profile;
 mod redact;
 mod registry;
+mod response;
 mod role;
 mod router;
 mod sbom;
@@ -43,6 +44,7 @@ mod system;
 mod user;
 mod view;
 mod vulnerability;
+mod what_if;
 mod workload;
 
 pub use endpoint::{Endpoint, Need, Verb};

@@ -4,8 +4,8 @@ use super::{
     Rest, api_key, auth, config, conversation, detection, domain,
     endpoint::{Endpoint, Need, Verb, schema_of},
     error::Failure,
-    eula, group, guard, layer, live, log, misc, node, password, policy, profile, registry, role,
-    sbom, scan, scanner, service, system, user, vulnerability, workload,
+    eula, group, guard, layer, live, log, misc, node, password, policy, profile, registry,
+    response, role, sbom, scan, scanner, service, system, user, vulnerability, what_if, workload,
 };
 use crate::auth::Permission as P;
 use axum::{Router, middleware, response::IntoResponse, routing};
@@ -14,8 +14,8 @@ use rampart_api::{
     rest::{
         Empty, api_key::*, auth::*, config::*, conversation::*, detection::*, domain::*, eula::*,
         fed::*, file::*, group::*, list::*, live::*, log::*, node::*, password::*, policy::*,
-        process::*, registry::*, role::*, scan::*, service::*, session::*, stats::*, system::*,
-        user::*, vulnerability::*, workload::*,
+        process::*, registry::*, response::*, role::*, scan::*, service::*, session::*, stats::*,
+        system::*, user::*, vulnerability::*, what_if::*, workload::*,
     },
 };
 
@@ -178,6 +178,17 @@ endpoints! {
     GET    "/v1/policy/rule/{id}" ReadDomain(RtPolicy) policy::show () -> PolicyRuleData, "One network rule";
     PATCH  "/v1/policy/rule/{id}" Write(RtPolicy) policy::update (PolicyRuleConfigData) -> Empty, "Change a network rule";
     DELETE "/v1/policy/rule/{id}" Write(RtPolicy) policy::delete () -> Empty, "Delete a network rule";
+    POST   "/v1/whatif" ReadDomain(RtPolicy) what_if::replay (WhatIfConfigData) -> WhatIfData, "Rampart: judge what a group did by a changed policy; nothing is changed";
+
+    LIST   "/v1/response/rule" Read(RtPolicy) response::list () -> ResponseRulesData, "Response rules, in order";
+    POST   "/v1/response/rule" Write(RtPolicy) response::create (ResponseRuleConfigData) -> Empty, "Rampart: add a response rule, last";
+    PATCH  "/v1/response/rule" Write(RtPolicy) response::edit (ResponseRuleAction) -> Empty, "Insert, move or delete response rules";
+    DELETE "/v1/response/rule" Write(RtPolicy) response::delete_all () -> Empty, "Delete every response rule users made";
+    GET    "/v1/response/rule/{id}" Read(RtPolicy) response::show () -> ResponseRuleData, "One response rule";
+    PATCH  "/v1/response/rule/{id}" Write(RtPolicy) response::update (ResponseRuleConfigData) -> Empty, "Change a response rule, or turn it on or off";
+    DELETE "/v1/response/rule/{id}" Write(RtPolicy) response::delete () -> Empty, "Delete a response rule";
+    GET    "/v1/response/options" Read(RtPolicy) response::options () -> ResponseRuleOptionsData, "What response rules can be made of";
+    GET    "/v1/response/workload_rules/{id}" ReadDomain(RtPolicy) response::of_workload () -> ResponseRulesData, "Response rules that can act on a container";
 
     LIST   "/v1/detection/rule" Read(RtPolicy) detection::list () -> DetectionRulesData, "Rampart: detection rules the nodes have loaded, and how often they matched";
     GET    "/v1/detection/rule/{name}" Read(RtPolicy) detection::show () -> DetectionRuleData, "Rampart: one detection rule, its condition and its newest incidents";

@@ -219,20 +219,17 @@ pub(super) async fn request(
     done()
 }
 
-/// Response rules do not exist yet, so nothing was quarantined by one.
+/// Releases what is cut off: all, of a group, or by a response rule.
 async fn unquarantine(rest: &Rest, which: &Unquarantine) -> Result<(), Failure> {
-    if which.response_rule.is_some_and(|id| id != 0) {
-        return Err(Failure::unsupported(
-            "there are no response rules; release by `group`, or all",
-        ));
-    }
+    let rule = which.response_rule.filter(|id| *id != 0);
     let group = which.group.as_deref().filter(|group| !group.is_empty());
     if let Some(group) = group {
         rest.app().group(group)?;
     }
     for view in rest.app().workloads() {
         let meant = group.is_none_or(|group| view.groups.iter().any(|g| g.as_str() == group));
-        if view.quarantine.is_some() && meant {
+        let by = |reason: &String| rule.is_none_or(|id| super::response::is_by(reason, id));
+        if view.quarantine.as_ref().is_some_and(by) && meant {
             rest.app()
                 .quarantine(view.workload.id.as_str(), false, "")
                 .await?;

@@ -23,6 +23,7 @@ import { hasMode } from './GroupsView';
 import { GroupNetworkRules } from './GroupNetworkRules';
 import { Members } from './Members';
 import { ProcessRules } from './ProcessRules';
+import { WhatIf } from './WhatIf';
 
 /** Configuration that only a Kubernetes resource or the federation's master may change. */
 export const isLocked = (source: string | undefined) => source === 'ground' || source === 'federal';
@@ -44,7 +45,7 @@ export default function GroupView() {
             </Breadcrumbs>
           }
           note={<Safe value={g.comment} empty="" />}
-          actions={<><SourceTag source={g.reserved ? 'system' : g.cfg_type} /><Remove group={g} onLeaving={setLeaving} /></>}
+          actions={<>{g.learned && !g.reserved ? <WhatIf group={g.name} /> : null}<SourceTag source={g.reserved ? 'system' : g.cfg_type} /><Remove group={g} onLeaving={setLeaving} /></>}
         >
           {isLocked(g.cfg_type) ? <Alert icon={<IconLock size={16} />} variant="light">{t('groups.locked')}</Alert> : null}
           {hasMode(g) ? <Modes group={g} /> : null}

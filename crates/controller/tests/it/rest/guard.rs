@@ -88,6 +88,7 @@ async fn a_reader_writes_nothing() {
             (Method::DELETE, "/v1/auth"),
             (Method::PATCH, "/v1/user/{fullname}"),
             (Method::POST, "/v2/workload"),
+            (Method::POST, "/v1/whatif"),
             (Method::POST, "/v1/scan/workloads/scan_report"),
             (Method::POST, "/v1/scan/hosts/scan_report"),
             (Method::POST, "/v1/vulasset"),

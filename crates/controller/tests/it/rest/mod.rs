@@ -13,9 +13,11 @@ mod live;
 mod login;
 mod noun;
 mod reference;
+mod response;
 mod sbom;
 mod scan;
 mod scan_vulnerability;
+mod what_if;
 
 use crate::world::World;
 use client::Client;
