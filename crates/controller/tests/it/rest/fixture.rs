@@ -28,6 +28,8 @@ pub(crate) async fn everything() -> Api {
         .await
         .unwrap();
     super::scan::scanned(&api).await;
+    let rule = json!({"config": {"event": "security-event", "group": "nv.web.shop", "conditions": [{"type": "level", "value": "Critical"}], "actions": ["suppress-log"], "webhooks": []}});
+    api.admin.post("/v1/response/rule", &rule).await.ok();
     let entry = json!({"config": {"name": "CVE-2025-9999", "comment": "not ours"}});
     api.admin
         .post("/v1/vulnerability/profile/default/entry", &entry)

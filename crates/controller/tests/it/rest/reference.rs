@@ -151,7 +151,9 @@ fn fill(api: &Api, path: &str) -> String {
     let id = match path {
         p if p.starts_with("/v1/controller") => "c1".to_owned(),
         p if p.starts_with("/v1/enforcer") || p.starts_with("/v1/host") => "n1".to_owned(),
-        p if p.starts_with("/v1/workload") => "web-id".to_owned(),
+        p if p.starts_with("/v1/workload") || p.starts_with("/v1/response/workload_rules") => {
+            "web-id".to_owned()
+        }
         p if p.starts_with("/v1/service") => "web.shop".to_owned(),
         p if p.starts_with("/v1/policy") => rule,
         p if p.starts_with("/v1/process_rules") => uuid,
