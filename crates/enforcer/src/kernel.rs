@@ -1,7 +1,7 @@
 //! The port to the kernel: what [`rampart_probe::Control`] does, so that tests can stand in.
 
 use rampart_model::node::Counter;
-use rampart_probe::{Attach, Control, Error, Flow, KernelPolicy};
+use rampart_probe::{Attach, CallFilter, Control, Error, Flow, KernelPolicy};
 use std::collections::BTreeMap;
 
 /// Control over labels, policies and held processes. Facts come the other way, as
@@ -14,6 +14,10 @@ pub trait Kernel: Send + Sync + 'static {
     fn set_policy(&self, label: u32, policy: &KernelPolicy) -> Result<(), Error>;
     fn release(&self, pid: u32) -> bool;
     fn kill(&self, pid: u32) -> bool;
+    /// Which system calls are told from now on.
+    fn watch_calls(&self, _: &CallFilter) -> Result<(), Error> {
+        Err(Error::NoPrograms)
+    }
     /// What happens to an act nobody judges in time.
     fn set_fail_closed(&self, fail_closed: bool);
     fn drain_flows(&self) -> Result<Vec<Flow>, Error>;

@@ -13,6 +13,8 @@ pub enum Event {
     Cred(Cred),
     File(Box<FileAct>),
     Socket(Socket),
+    /// A system call that [`crate::CallFilter`] asks for.
+    Call(Box<crate::Call>),
     /// A flow or connection attempt against policy; one per flow and policy revision, never one
     /// per packet.
     Verdict(NetEvent),

@@ -12,6 +12,7 @@
 pub mod mapped;
 pub mod procfs;
 
+mod call;
 mod config;
 mod control;
 mod decode;
@@ -37,6 +38,7 @@ mod recheck;
 mod ring;
 mod verifier;
 
+pub use call::{Address, Call, CallFd, CallFdKind, CallFilter, PathFilter, Via};
 pub use config::Config;
 pub use control::Control;
 pub use detect::{Capabilities, detect};

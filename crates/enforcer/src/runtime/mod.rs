@@ -191,6 +191,7 @@ impl Runtime {
             | Event::FirstExec(_)
             | Event::CgroupCreated { .. }
             | Event::CgroupRemoved { .. }
+            | Event::Call(_)
             | Event::Dropped { .. } => {}
         }
     }
