@@ -48,6 +48,9 @@ pub struct WorkloadPolicy {
 
 impl WorkloadPolicy {
     pub fn judge_process(&self, ask: &ProcessAsk<'_>) -> ProcessVerdict {
+        if self.quarantined {
+            return ProcessVerdict::quarantined();
+        }
         process::judge(&self.process, self.profile_mode, self.baseline, ask)
     }
 

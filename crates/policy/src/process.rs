@@ -22,6 +22,8 @@ pub mod reserved {
     pub const FAMILY: &str = "00000000-0000-0000-0000-000000000006";
     /// Zero-drift in Protect: shipped and in the family, but not in the profile.
     pub const NOT_LISTED_ZERO_DRIFT: &str = "00000000-0000-0000-0000-000000000007";
+    /// The workload is quarantined: nothing new runs in it.
+    pub const QUARANTINED: &str = "00000000-0000-0000-0000-000000000008";
 }
 
 /// Names that are reported unless the profile lists them.
@@ -90,6 +92,7 @@ pub enum Reason {
     Drift,
     Family,
     NotListedZeroDrift,
+    Quarantined,
 }
 
 impl Reason {
@@ -104,6 +107,7 @@ impl Reason {
             Self::Suspicious => "process is a tool attackers use",
             Self::Drift => "executable is not part of the image",
             Self::Family => "process was not started by the container's first process",
+            Self::Quarantined => "container is quarantined: nothing new runs in it",
         }
     }
 }
@@ -141,9 +145,16 @@ impl ProcessVerdict {
         }
     }
 
-    /// NeuVector's name for the event, of a container or of a host.
+    /// Whatever the profile and the mode say.
+    pub(crate) fn quarantined() -> Self {
+        Self::by_default(reserved::QUARANTINED, Verdict::Deny, Reason::Quarantined)
+    }
+
+    /// NeuVector's name for the event, of a container or of a host; ours for an exec in a
+    /// quarantined container.
     pub fn incident_name(&self, host: bool) -> &'static str {
         match (self.reason, host) {
+            (Reason::Quarantined, _) => "Container.Quarantine.Exec",
             (Reason::Suspicious, true) => "Host.Suspicious.Process",
             (Reason::Suspicious, false) => "Container.Suspicious.Process",
             (_, true) => "Host.Process.Violation",

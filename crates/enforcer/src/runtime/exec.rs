@@ -10,7 +10,10 @@ use super::{
     table::{Image, Process, same_start},
 };
 use rampart_model::{Action, Mechanism, Verdict};
-use rampart_policy::{ProcessVerdict, process::reserved};
+use rampart_policy::{
+    ProcessVerdict,
+    process::{Reason, reserved},
+};
 use rampart_probe::{Exec, KillReason, Killed};
 use std::sync::Arc;
 
@@ -207,7 +210,9 @@ impl Runtime {
         let mut finding = self.exec_finding(&member, exec, &process, &verdict);
         finding.verdict = Verdict::Deny;
         finding.mechanism = Some(Mechanism::KillAtExec);
-        finding.name = "Process.Profile.Violation";
+        if verdict.reason != Reason::Quarantined {
+            finding.name = "Process.Profile.Violation";
+        }
         if killed.reason != KillReason::Denied {
             finding.rule = reserved::DRIFT.to_owned();
             finding.why = drift(killed.reason).to_owned();

@@ -61,7 +61,7 @@ impl Runtime {
         }
         let plan = member.plan.load();
         let multi = is_multi_call(&path);
-        if multi && plan.process_mode != Mode::Protect {
+        if multi && plan.process_mode != Mode::Protect && !plan.policy.quarantined {
             // The exec event names the applet, and a multi-call binary is no script.
             return Decision::AllowCached;
         }
@@ -87,7 +87,8 @@ impl Runtime {
             from_exec: process.from_exec,
         });
         // The exec event has the interpreter's own name, by which it is judged again.
-        if verdict.verdict == Verdict::Deny && multi && plan.interprets(&path, &call) {
+        let interpreter = multi && plan.interprets(&path, &call);
+        if verdict.verdict == Verdict::Deny && interpreter && !plan.policy.quarantined {
             return Decision::Allow;
         }
         self.answer(member, ask, &process, &verdict, plan.cacheable && !multi)

@@ -99,6 +99,10 @@ impl Runtime {
             return;
         };
         let plan = member.plan.load();
+        if plan.policy.quarantined {
+            // Nothing new runs; what runs already is judged by its profile, as it was before.
+            return;
+        }
         let users = member.users.load();
         let running = self.lock().table.of_label(label);
         for process in running.iter().filter(|p| !p.image.path.is_empty()) {

@@ -406,3 +406,46 @@ async fn the_clusters_fail_mode_reaches_the_kernel() {
     bed.apply(snapshot).await;
     assert!(bed.kernel.did(&Call::FailClosed(true)));
 }
+
+/// Quarantine freezes execs whatever the mode and profile; one change of policy undoes it, and what
+/// ran before goes on.
+#[tokio::test]
+async fn nothing_new_runs_in_a_quarantined_container() {
+    for mode in [Mode::Discover, Mode::Monitor, Mode::Protect] {
+        let bed = Bed::new(policy(1, mode, &["/bin/app", "/bin/busybox"])).await;
+        let label = bed.start("web", 9_000_100, "/bin/app").await;
+        assert_ne!(bed.ask(label, 9_000_100, "/bin/app"), Decision::Deny);
+
+        let mut cut_off = policy(2, mode, &["/bin/app", "/bin/busybox"]);
+        cut_off.quarantined = vec!["web-10000100".into()];
+        bed.apply(cut_off).await;
+        for path in ["/bin/app", "/bin/busybox", "/bin/sh"] {
+            assert_eq!(
+                bed.ask(label, 9_000_200, path),
+                Decision::Deny,
+                "{mode} {path}"
+            );
+        }
+        // Where nothing asks before the exec, it is killed right after.
+        bed.exec(label, 9_000_201, 9_000_100, "/bin/app");
+        until("the kill", || {
+            bed.kernel.did(&Call::Kill(9_000_201)).then_some(())
+        })
+        .await;
+        assert!(!bed.kernel.did(&Call::Kill(9_000_100)), "it ran before");
+        let incident = bed.uplink.incident("Container.Quarantine.Exec").await;
+        assert_eq!(incident.verdict, Verdict::Deny);
+        assert!(learned(&bed).iter().all(|(_, path)| path != "/bin/sh"));
+        let table = processes(&bed, "web-10000100");
+        let first = table.iter().find(|p| p.pid == 9_000_100).unwrap();
+        assert_eq!(first.action, Action::Allow, "what runs is not marked");
+
+        bed.apply(policy(3, mode, &["/bin/app", "/bin/busybox"]))
+            .await;
+        assert_ne!(
+            bed.ask(label, 9_000_202, "/bin/app"),
+            Decision::Deny,
+            "{mode}"
+        );
+    }
+}
