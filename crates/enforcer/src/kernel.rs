@@ -1,7 +1,7 @@
 //! The port to the kernel: what [`rampart_probe::Control`] does, so that tests can stand in.
 
 use rampart_model::node::Counter;
-use rampart_probe::{Attach, CallFilter, Control, Error, Flow, KernelPolicy};
+use rampart_probe::{Attach, CallFilter, Control, Error, Flow, KernelPolicy, LastEnd};
 use std::collections::BTreeMap;
 
 /// Control over labels, policies and held processes. Facts come the other way, as
@@ -28,6 +28,10 @@ pub trait Kernel: Send + Sync + 'static {
     /// Every running workload has its policy: what a predecessor left may go.
     fn settle(&self) {}
     fn counters(&self) -> BTreeMap<Counter, u64>;
+    /// How a predecessor ended, if it was killed or crashed; told once.
+    fn last_end(&self) -> Option<LastEnd> {
+        None
+    }
 }
 
 impl Kernel for Control {
@@ -73,6 +77,10 @@ impl Kernel for Control {
 
     fn counters(&self) -> BTreeMap<Counter, u64> {
         Control::counters(self)
+    }
+
+    fn last_end(&self) -> Option<LastEnd> {
+        Control::last_end(self)
     }
 }
 

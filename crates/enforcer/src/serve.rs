@@ -20,7 +20,7 @@ use rampart_model::{
     LogLevel, Node, PolicySnapshot, Query, Reply, Report, Tier, link::ProbeSummary,
     node::Capability,
 };
-use rampart_probe::{Capabilities, Event, FirstExec, Judge, Probe, procfs};
+use rampart_probe::{Capabilities, Event, FirstExec, Judge, LastEnd, Probe, procfs};
 use std::{
     any::Any,
     fs,
@@ -333,7 +333,15 @@ fn start_kernel(
     };
     match start(parts.runtime.clone(), sink) {
         Ok(started) => {
+            let last_end = started.kernel.last_end();
             parts.runtime.set_kernel(started.kernel);
+            if let Some(end) = last_end {
+                out.alarm(
+                    LogLevel::Critical,
+                    "Agent.Enforcement.Stopped",
+                    obituary(&end),
+                );
+            }
             let text = format!("enforcer started, tier {}", node.tier);
             out.activity(LogLevel::Info, "Agent.Start", text);
             for reason in &node.reasons {
@@ -365,6 +373,20 @@ fn start_kernel(
             (None, node)
         }
     }
+}
+
+fn obituary(end: &LastEnd) -> String {
+    let (mode, held) = match end.fail_closed {
+        true => ("refused", "killed"),
+        false => ("let through", "let go"),
+    };
+    format!(
+        "the agent before this one was killed or crashed {} s ago: {} waiting questions were \
+         {mode}, {} held programs {held}; nothing was enforced from then until now",
+        now().since(end.at) / 1000,
+        end.questions,
+        end.held
+    )
 }
 
 /// Every process there is, as the host's; containers claim theirs when they are attached.

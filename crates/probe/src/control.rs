@@ -1,8 +1,8 @@
 //! The handle for labels, policies, held processes, flows and counters.
 
 use crate::{
-    Attach, Error, Flow, KernelPolicy,
-    fanotify::{Marks, Notifier, Tally, Watches},
+    Attach, Error, Flow, KernelPolicy, LastEnd,
+    fanotify::{Board, Marks, Notifier, Tally, Watches},
     flow::FlowReader,
     guard::{self, Guarded, Identifier},
     hold::{self, Hold},
@@ -50,10 +50,12 @@ pub(crate) struct Inner {
     pub(crate) watches: Arc<Watches>,
     pub(crate) tally: Arc<Tally>,
     fail_closed: Arc<AtomicBool>,
+    board: Arc<Board>,
     pub(crate) programs: Vec<OwnedFd>,
     identifier: Option<Identifier>,
     pins: Option<Pins>,
     refused: Refused,
+    last_end: Mutex<Option<LastEnd>>,
     first_label: u32,
     next_set: AtomicU32,
     workloads: Mutex<HashMap<u32, Workload>>,
@@ -75,6 +77,8 @@ pub(crate) struct Parts {
     pub(crate) watches: Arc<Watches>,
     pub(crate) tally: Arc<Tally>,
     pub(crate) fail_closed: Arc<AtomicBool>,
+    pub(crate) board: Arc<Board>,
+    pub(crate) last_end: Option<LastEnd>,
     pub(crate) programs: Vec<OwnedFd>,
     pub(crate) identifier: Option<Identifier>,
     pub(crate) pins: Option<Pins>,
@@ -82,6 +86,16 @@ pub(crate) struct Parts {
 }
 
 impl Control {
+    /// How a predecessor ended, if it was killed or crashed; told once.
+    pub fn last_end(&self) -> Option<LastEnd> {
+        let mut end = self
+            .inner
+            .last_end
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        end.take()
+    }
+
     pub(crate) fn new(parts: Parts) -> Self {
         let Parts {
             maps,
@@ -92,6 +106,8 @@ impl Control {
             watches,
             tally,
             fail_closed,
+            board,
+            last_end,
             programs,
             identifier,
             pins,
@@ -107,10 +123,12 @@ impl Control {
             watches,
             tally,
             fail_closed,
+            board,
             programs,
             identifier,
             pins,
             refused,
+            last_end: Mutex::new(last_end),
             first_label: last_label.wrapping_add(1).max(1),
             next_set: AtomicU32::new(last_set.wrapping_add(1).max(1)),
             workloads: Mutex::default(),
@@ -124,6 +142,8 @@ impl Control {
     /// Changes what happens to an act nobody judges in time: true refuses it, false lets it pass.
     pub fn set_fail_closed(&self, fail_closed: bool) {
         self.inner.fail_closed.store(fail_closed, Relaxed);
+        let word = u32::from(fail_closed);
+        self.inner.board.fail_closed.store(word, Relaxed);
     }
 
     /// Labels the cgroup with those below it, the processes in them, and the process `pid` with
@@ -306,6 +326,8 @@ impl Control {
             tally,
             hold,
             programs,
+            board,
+            notifier,
             ..
         } = &*self.inner;
         let files = |open: &std::sync::atomic::AtomicU64| open.load(Relaxed);
@@ -336,11 +358,20 @@ impl Control {
             (Counter::ActsDenied, maps.count(count::ACTS_DENIED)),
             (
                 Counter::FailedOpen,
-                files(&tally.failed_open) + files(&hold.failed_open),
+                files(&tally.failed_open) + files(&hold.failed_open) + files(&board.opened),
             ),
             (
                 Counter::FailedClosed,
-                files(&tally.failed_closed) + files(&hold.failed_closed),
+                files(&tally.failed_closed) + files(&hold.failed_closed) + files(&board.closed),
+            ),
+            (Counter::ListenerStops, files(&board.stops)),
+            (
+                Counter::WatchdogAnswers,
+                files(&board.opened) + files(&board.closed),
+            ),
+            (
+                Counter::QueueOverflows,
+                files(&tally.unread) + notifier.as_ref().map_or(0, |n| files(&n.overflows)),
             ),
             (Counter::ProgramsMissed, kernel::missed(programs)),
         ])

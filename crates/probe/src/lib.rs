@@ -48,6 +48,7 @@ pub use event::{
     FileOp, FirstExec, Flow, Fork, KillReason, Killed, NetEvent, NetHook, Ring, Socket, SocketOp,
     Task,
 };
+pub use fanotify::{LastEnd, run_watchdog};
 pub use judge::{AllowAll, Ask, AskKind, Decision, Judge};
 pub use kernel::ProgramCost;
 pub use pin::{PIN_DIR, uninstall};

@@ -20,3 +20,4 @@ mod ring;
 mod room;
 mod route;
 mod survival;
+mod watchdog;
