@@ -334,6 +334,7 @@ fn start_kernel(
     match start(parts.runtime.clone(), sink) {
         Ok(started) => {
             parts.runtime.set_kernel(started.kernel);
+            parts.runtime.watch_calls();
             let text = format!("enforcer started, tier {}", node.tier);
             out.activity(LogLevel::Info, "Agent.Start", text);
             for reason in &node.reasons {

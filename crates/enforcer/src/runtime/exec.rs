@@ -3,6 +3,7 @@
 use super::{
     Runtime, State,
     caller::{base_name, command_name},
+    details::{Details, Origin},
     incident::{Finding, subject},
     judge::is_loader,
     member::Member,
@@ -13,6 +14,9 @@ use rampart_model::{Action, Mechanism, Verdict};
 use rampart_policy::{ProcessVerdict, process::reserved};
 use rampart_probe::{Exec, KillReason, Killed};
 use std::sync::Arc;
+
+/// Result of an exec that was not let run.
+const REFUSED: i64 = -1;
 
 impl Runtime {
     pub(super) fn exec(&self, exec: &Exec) {
@@ -40,7 +44,7 @@ impl Runtime {
         let chain = state.pending.take(exec.task.pid, &exec.path);
         let process = state.enter(exec, member.as_deref());
         state.table.insert(process.clone());
-        self.detect_exec(exec, &process, member.as_deref(), &state);
+        self.detect_exec(exec, &process, member.as_deref(), &state, 0);
         let Some(member) = member else {
             drop(state);
             self.host_exec(exec, &process);
@@ -201,7 +205,9 @@ impl Runtime {
         let process = {
             let mut state = self.lock();
             state.pending.forget(exec.task.pid);
-            state.enter(exec, Some(&member))
+            let process = state.enter(exec, Some(&member));
+            self.detect_exec(exec, &process, Some(&member), &state, REFUSED);
+            process
         };
         let verdict = self.verdict(&member, exec, &process, &[]);
         let mut finding = self.exec_finding(&member, exec, &process, &verdict);
@@ -257,6 +263,8 @@ impl State {
                 cmdline: exec.argv.join(" "),
                 truncated: exec.argv_truncated,
                 cwd: exec.cwd.clone(),
+                origin: Origin::of(exec),
+                details: Details::read(task.pid, self.asks).map(Arc::new),
                 ..Image::default()
             }),
             uid: task.uid,

@@ -3,7 +3,7 @@
 //! Limits: 1 MiB of the file and 4,096 users are read; a malformed line is skipped.
 
 use super::rootfs::Rootfs;
-use std::{collections::HashMap, path::Path};
+use std::{borrow::Cow, collections::HashMap, path::Path};
 
 const MAX_BYTES: u64 = 1 << 20;
 const MAX_USERS: usize = 4096;
@@ -40,10 +40,14 @@ impl Users {
 
     /// The name, `root` for 0, else the number.
     pub(crate) fn name(&self, uid: u32) -> String {
+        self.shown(uid).into_owned()
+    }
+
+    pub(crate) fn shown(&self, uid: u32) -> Cow<'_, str> {
         match self.0.get(&uid) {
-            Some(name) => name.clone(),
-            None if uid == 0 => "root".to_owned(),
-            None => uid.to_string(),
+            Some(name) => name.into(),
+            None if uid == 0 => "root".into(),
+            None => uid.to_string().into(),
         }
     }
 }

@@ -1,0 +1,234 @@
+//! Detection rules on system calls: what the kernel told of one, as the event that rules know.
+//!
+//! Limits: fields that no fact stands for have no value: names of addresses (`fd.sip.name`), the
+//! data that was sent or read, what other descriptors are. A call is told after it returned.
+
+use super::{
+    Runtime, State,
+    call_arg::{self, open_flags},
+    detection::Detection,
+    evaluate::{Act, lineage, short},
+    member::Member,
+    seed,
+    table::Process,
+};
+use rampart_detect::{
+    Event, EventType,
+    field::{Connection, Fd, FdKind},
+};
+use rampart_probe::{Address, Call, CallFd, CallFdKind};
+use std::{borrow::Cow, net::SocketAddr};
+
+const EINPROGRESS: i64 = -115;
+const TCP: u8 = 6;
+
+impl Runtime {
+    pub(super) fn detect_call(&self, call: &Call) {
+        let kind = EventType::named(call.name);
+        let Some(detection) = self.detection.get() else {
+            return;
+        };
+        let member = self.member(call.task.label);
+        let member = member.as_deref();
+        let state = self.lock();
+        let gone;
+        let process = match state.table.live(call.task.pid) {
+            Some(process) => process,
+            None => {
+                gone = unknown(call);
+                &gone
+            }
+        };
+        self.burst_of_calls(detection, call, peer(call), process, member, &state);
+        if detection.rules.wants(kind) && !is_told_elsewhere(call) {
+            self.called(detection, kind, call, process, member, &state);
+        }
+    }
+
+    fn called(
+        &self,
+        detection: &Detection,
+        kind: EventType,
+        call: &Call,
+        process: &Process,
+        member: Option<&Member>,
+        state: &State,
+    ) {
+        let mut lineage = lineage(process, state);
+        if let Some(own) = lineage.first_mut() {
+            own.name = short(&call.task.comm, &process.image.name);
+            own.vpid = Some(i64::from(call.task.ns_pid));
+            own.cap_effective = Some(call.task.caps);
+            own.cap_permitted = own.cap_permitted.or(own.cap_effective);
+        }
+        let args = call_arg::args(call);
+        let event = Event {
+            kind,
+            result: Some(call.result),
+            fd: descriptor(call),
+            args: args.as_slice(),
+            ..Event::default()
+        };
+        let act = Act {
+            at: call.at,
+            process,
+            member,
+            operation: operation(call),
+            about: about(call),
+            file: file(call),
+        };
+        self.evaluate(detection, &act, event, &lineage, state);
+    }
+}
+
+/// Connections and listeners of TCP are told by the socket itself, and an identity that changed by
+/// the credentials; what was refused is told here only.
+fn is_told_elsewhere(call: &Call) -> bool {
+    let worked = call.result >= 0 || call.result == EINPROGRESS;
+    match call.name {
+        "connect" | "accept" | "accept4" | "listen" => {
+            let refused = matches!(call.result, -1 | -13);
+            is_tcp(call) && !refused
+        }
+        "setuid" => worked,
+        _ => false,
+    }
+}
+
+fn is_tcp(call: &Call) -> bool {
+    let fd = call.fd.as_ref();
+    fd.is_some_and(|fd| fd.kind == CallFdKind::Inet && fd.protocol == TCP)
+}
+
+/// A process that ended before it was known, or whose start was lost.
+fn unknown(call: &Call) -> Process {
+    Process {
+        pid: call.task.pid,
+        ppid: call.task.ppid,
+        start_ns: call.task.start_ns,
+        uid: call.task.uid,
+        euid: call.task.euid,
+        ..seed::from_proc(call.task.pid, call.task.label)
+    }
+}
+
+fn operation(call: &Call) -> &'static str {
+    let event = EventType::named(call.name);
+    match event.is_open() {
+        true if open_flags(call) & 3 == 0 => "open-read",
+        true => "open-write",
+        false => call.name,
+    }
+}
+
+fn file(call: &Call) -> Option<&str> {
+    let opened = call.fd.as_ref().map(|fd| fd.path.as_str());
+    [opened, Some(&call.path)]
+        .into_iter()
+        .flatten()
+        .find(|path| path.starts_with('/'))
+}
+
+/// What makes it another act than the one before.
+fn about(call: &Call) -> Cow<'_, str> {
+    if let Some(peer) = peer(call).or(local(call)) {
+        return peer.to_string().into();
+    }
+    if let Some(file) = file(call) {
+        return match call.other_path.as_str() {
+            "" => file.into(),
+            other => format!("{file} {other}").into(),
+        };
+    }
+    match (&call.fd, &call.address) {
+        (_, Some(Address::Unix(path))) => path.into(),
+        (Some(fd), _) if !fd.path.is_empty() => (&fd.path).into(),
+        _ if !call.path.is_empty() => (&call.path).into(),
+        _ => format!("{:x}", call.args[0]).into(),
+    }
+}
+
+fn peer(call: &Call) -> Option<SocketAddr> {
+    match (&call.address, call.name) {
+        (_, "bind" | "listen") => None,
+        (Some(Address::Inet(peer)), _) => Some(*peer),
+        _ => call.fd.as_ref().and_then(|fd| fd.peer),
+    }
+}
+
+fn local(call: &Call) -> Option<SocketAddr> {
+    match (&call.address, call.name) {
+        (Some(Address::Inet(local)), "bind") => Some(*local),
+        _ => call.fd.as_ref().and_then(|fd| fd.local),
+    }
+}
+
+fn descriptor(call: &Call) -> Option<Fd<'_>> {
+    let kind = EventType::named(call.name);
+    let Some(fd) = &call.fd else {
+        // An open that failed has a path and no descriptor.
+        return kind.is_open().then(|| Fd {
+            name_raw: call.path.as_bytes(),
+            ..Fd::file(-1, call.path.as_bytes())
+        });
+    };
+    let number = i64::from(fd.number);
+    let name = match (&call.address, fd.path.as_str()) {
+        (Some(Address::Unix(path)), _) => path.as_str(),
+        (_, "") if kind.is_open() => call.path.as_str(),
+        (_, path) => path,
+    };
+    if fd.kind == CallFdKind::Inet {
+        return Some(Fd::socket(number, connection(call, fd)));
+    }
+    let raw = if kind.is_open() && !call.path.is_empty() {
+        &call.path
+    } else {
+        name
+    };
+    Some(Fd {
+        kind: fd_kind(fd),
+        name_raw: raw.as_bytes(),
+        dev: i64::try_from(fd.file.dev).ok(),
+        ino: i64::try_from(fd.file.ino).ok(),
+        upper_layer: fd.upper,
+        ..Fd::file(number, name.as_bytes())
+    })
+}
+
+fn connection<'a>(call: &Call, fd: &CallFd) -> Connection<'a> {
+    let ends = |end: Option<SocketAddr>| end.map(|end| (end.ip(), end.port()));
+    let is_server = matches!(call.name, "bind" | "listen" | "accept" | "accept4");
+    Connection {
+        protocol: match (fd.protocol, fd.socket_type) {
+            (6, _) => b"tcp",
+            (17, _) => b"udp",
+            (1 | 58, _) => b"icmp",
+            (_, 3) => b"raw",
+            (_, 1) => b"tcp",
+            (_, 2) => b"udp",
+            _ => b"<NA>",
+        },
+        local: ends(local(call)),
+        remote: ends(peer(call)),
+        is_server,
+        connected: Some(fd.peer.is_some() && !call.name.starts_with("send")),
+        name_changed: Some(call.address.is_some()),
+    }
+}
+
+fn fd_kind(fd: &CallFd) -> FdKind {
+    match fd.kind {
+        CallFdKind::File | CallFdKind::Character | CallFdKind::Block => FdKind::File,
+        CallFdKind::Directory => FdKind::Directory,
+        CallFdKind::Pipe => FdKind::Pipe,
+        CallFdKind::Unix => FdKind::Unix,
+        CallFdKind::Unlinked if fd.path.contains("memfd:") => FdKind::Memfd,
+        CallFdKind::Unlinked => FdKind::File,
+        CallFdKind::Socket if fd.family == 16 => FdKind::Netlink,
+        // Connections have more to tell than a kind.
+        CallFdKind::Inet if fd.family == 10 => FdKind::Ipv6,
+        CallFdKind::Inet => FdKind::Ipv4,
+        CallFdKind::Socket | CallFdKind::Other => FdKind::Other,
+    }
+}
