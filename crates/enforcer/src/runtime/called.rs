@@ -16,11 +16,13 @@ use rampart_detect::{
     Event, EventType,
     field::{Connection, Fd, FdKind},
 };
-use rampart_probe::{Address, Call, CallFd, CallFdKind};
+use rampart_probe::{Address, Call, CallFd, CallFdKind, Denied, DeniedOp, Via};
 use std::{borrow::Cow, net::SocketAddr};
 
 const EINPROGRESS: i64 = -115;
 const TCP: u8 = 6;
+/// EPERM.
+const REFUSED: i64 = -1;
 
 impl Runtime {
     pub(super) fn detect_call(&self, call: &Call) {
@@ -42,6 +44,39 @@ impl Runtime {
         self.burst_of_calls(detection, call, peer(call), process, member, &state);
         if detection.rules.wants(kind) && !is_told_elsewhere(call) {
             self.called(detection, kind, call, process, member, &state);
+        }
+    }
+
+    /// Where the kernel does not tell calls that failed, the refusal stands for the call: with what
+    /// is known of it, and no arguments.
+    pub(super) fn detect_denied(&self, denied: &Denied, member: &Member) {
+        let told = |d: &Detection| d.sees_calls() && d.filter.failed;
+        let Some(name) = call_of(denied.op) else {
+            return;
+        };
+        let kind = EventType::named(name);
+        let Some(detection) = self.wanting(kind).filter(|d| !told(d)) else {
+            return;
+        };
+        let write = matches!(denied.op, DeniedOp::OpenWrite | DeniedOp::Create);
+        let call = Call {
+            at: denied.at,
+            task: denied.task.clone(),
+            name,
+            via: Via::Native,
+            result: REFUSED,
+            // Of an open, the access mode; of the others what they need not have.
+            args: [0, 0, u64::from(write), 0, 0, 0],
+            fd: None,
+            path: denied.path.clone(),
+            other_path: String::new(),
+            resolved: true,
+            truncated: denied.path_truncated,
+            address: None,
+        };
+        let state = self.lock();
+        if let Some(process) = state.table.live(denied.task.pid) {
+            self.called(detection, kind, &call, process, Some(member), &state);
         }
     }
 
@@ -79,6 +114,31 @@ impl Runtime {
         };
         self.evaluate(detection, &act, event, &lineage, state);
     }
+}
+
+fn call_of(op: DeniedOp) -> Option<&'static str> {
+    Some(match op {
+        DeniedOp::OpenRead | DeniedOp::OpenWrite => "openat",
+        DeniedOp::Truncate => "truncate",
+        DeniedOp::Unlink => "unlinkat",
+        DeniedOp::Rename => "renameat",
+        DeniedOp::Link => "linkat",
+        DeniedOp::Create => "openat",
+        DeniedOp::Attrib => "fchmodat",
+        DeniedOp::Mount => "mount",
+        DeniedOp::Unmount => "umount2",
+        DeniedOp::Socket => "socket",
+        DeniedOp::Listen => "listen",
+        DeniedOp::SetUid => "setuid",
+        DeniedOp::CapSet => "capset",
+        DeniedOp::Ptrace => "ptrace",
+        DeniedOp::Bpf => "bpf",
+        DeniedOp::Module => "finit_module",
+        DeniedOp::UserNamespace => "unshare",
+        DeniedOp::Kill => "kill",
+        // Told with the program that was to run, or no call of its own.
+        _ => return None,
+    })
 }
 
 /// Connections and listeners of TCP are told by the socket itself, and an identity that changed by

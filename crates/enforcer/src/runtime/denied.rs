@@ -14,6 +14,7 @@ impl Runtime {
         let Some(member) = self.member(denied.task.label) else {
             return;
         };
+        self.detect_denied(denied, &member);
         let finding = self.denied_finding(&member, denied);
         self.report(Some(&member), finding);
     }

@@ -73,6 +73,7 @@ impl Runtime {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         live.number += 1;
+        *live.kinds.entry(event.kind.name()).or_default() += 1;
         let Live {
             state: memory,
             told,

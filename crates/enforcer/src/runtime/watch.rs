@@ -5,100 +5,18 @@ use rampart_detect::{EventType, Rules};
 use rampart_model::LogLevel;
 use rampart_probe::{CallFilter, PathFilter};
 
-/// Calls that become events. Execs, and connections of TCP, are told by events of their own.
-pub(super) const CALLS: &[&str] = &[
-    "open",
-    "openat",
-    "openat2",
-    "creat",
-    "open_by_handle_at",
-    "rename",
-    "renameat",
-    "renameat2",
-    "unlink",
-    "unlinkat",
-    "rmdir",
-    "mkdir",
-    "mkdirat",
-    "link",
-    "linkat",
-    "symlink",
-    "symlinkat",
-    "chmod",
-    "fchmod",
-    "fchmodat",
-    "fchmodat2",
-    "chown",
-    "lchown",
-    "fchown",
-    "fchownat",
-    "mknod",
-    "mknodat",
-    "truncate",
-    "ftruncate",
-    "setxattr",
-    "lsetxattr",
-    "fsetxattr",
-    "utimensat",
-    "dup",
-    "dup2",
-    "dup3",
-    "fcntl",
-    "ptrace",
-    "mount",
-    "umount2",
-    "move_mount",
-    "open_tree",
-    "fsconfig",
-    "pivot_root",
-    "chroot",
-    "unshare",
-    "setns",
-    "clone",
-    "clone3",
-    "init_module",
-    "finit_module",
-    "delete_module",
-    "bpf",
-    "userfaultfd",
-    "memfd_create",
-    "prctl",
-    "capset",
-    "setuid",
-    "setgid",
-    "setreuid",
-    "setregid",
-    "setresuid",
-    "setresgid",
-    "setfsuid",
-    "setfsgid",
-    "kill",
-    "tkill",
-    "tgkill",
-    "pidfd_send_signal",
-    "process_vm_writev",
-    "socket",
-    "connect",
-    "bind",
-    "listen",
-    "accept",
-    "accept4",
-    "sendto",
-    "sendmsg",
-    "sendmmsg",
-    "io_uring_setup",
-    "keyctl",
-    "perf_event_open",
-];
+/// Calls that become events. Execs are told by events of their own, and one that failed is none.
+pub(super) fn calls() -> impl Iterator<Item = (&'static str, EventType)> {
+    CallFilter::known()
+        .map(|name| (name, EventType::named(name)))
+        .filter(|(_, kind)| *kind != EventType::OTHER && !kind.is_exec())
+}
 
 /// Calls that the built-in detectors count, whatever the rules say.
 const COUNTED: &[&str] = &["sendto", "sendmsg", "sendmmsg", "kill", "tkill", "tgkill"];
 
 pub(super) fn filter(rules: &Rules) -> CallFilter {
-    let wanted = || {
-        let all = CALLS.iter().map(|&name| (name, EventType::named(name)));
-        all.filter(|(_, kind)| rules.wants(*kind))
-    };
+    let wanted = || calls().filter(|(_, kind)| rules.wants(*kind));
     let mut calls: std::collections::BTreeSet<_> = wanted().map(|(name, _)| name).collect();
     if !rules.rules().is_empty() {
         calls.extend(COUNTED);

@@ -7,6 +7,7 @@
     reason = "a failed test should panic, and a skipped one say so"
 )]
 
+mod called;
 mod detection;
 mod fake;
 mod files;
