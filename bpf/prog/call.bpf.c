@@ -119,6 +119,9 @@ static __always_inline bool take_address(struct call_scratch *scratch, struct rp
 	if (record->address_len <= 16)
 		key.what[2] = key.what[3] = 0;
 	key.kind = spec->call << 16 | (record->fd & 0xffff);
+	/* Queries of names are counted by whoever looks for tunnels. */
+	if (spec->shape != RP_SHAPE_RECEIVE && (__u16)(key.what[0] >> 16) == bpf_htons(53))
+		return true;
 	return call_is_news(&key);
 }
 
@@ -154,7 +157,8 @@ static __always_inline void take_path(struct call_scratch *scratch, struct rp_ca
 	int len;
 
 	record->path_len = call_text(argument(record, spec->path_arg), 0);
-	if (spec->dir_arg == RP_ARG_NONE || !scratch->relative)
+	/* What was opened says where it is; the text only how it was asked for. */
+	if (spec->dir_arg == RP_ARG_NONE || !scratch->relative || record->flags & RP_CALL_RESOLVED)
 		return;
 	len = call_base(directory(record, spec->dir_arg));
 	if (len >= 0) {
@@ -202,7 +206,7 @@ __noinline int call_fill(__u32 index)
 		if (call_fd(descriptor(record, spec->fd_arg), 0))
 			record->fd_path_len = call_append();
 	}
-	if (spec->path_arg < WORDS && !(record->flags & RP_CALL_RESOLVED))
+	if (spec->path_arg < WORDS)
 		take_path(scratch, spec);
 	if (spec->other_arg < WORDS)
 		take_other(scratch, spec);

@@ -30,6 +30,8 @@ pub struct Call {
     pub fd: Option<CallFd>,
     /// From the caller's root, absolute. Empty when the call has none.
     pub path: String,
+    /// Of an open, as the caller wrote it, if that is not `path`: relative, with links or `..` in it.
+    pub given: String,
     /// The other path of a rename or link, the target of a mount.
     pub other_path: String,
     /// The kernel walked `path` itself: no link, no `..` is left in it.

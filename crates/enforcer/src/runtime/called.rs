@@ -69,6 +69,7 @@ impl Runtime {
             args: [0, 0, u64::from(write), 0, 0, 0],
             fd: None,
             path: denied.path.clone(),
+            given: String::new(),
             other_path: String::new(),
             resolved: true,
             truncated: denied.path_truncated,
@@ -241,14 +242,11 @@ fn descriptor(call: &Call) -> Option<Fd<'_>> {
     if fd.kind == CallFdKind::Inet {
         return Some(Fd::socket(number, connection(call, fd)));
     }
-    let raw = if kind.is_open() && !call.path.is_empty() {
-        &call.path
-    } else {
-        name
-    };
+    let raw = [call.given.as_str(), name];
+    let raw = raw.into_iter().find(|text| !text.is_empty());
     Some(Fd {
         kind: fd_kind(fd),
-        name_raw: raw.as_bytes(),
+        name_raw: raw.unwrap_or_default().as_bytes(),
         dev: i64::try_from(fd.file.dev).ok(),
         ino: i64::try_from(fd.file.ino).ok(),
         upper_layer: fd.upper,

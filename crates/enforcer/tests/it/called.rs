@@ -64,6 +64,7 @@ fn call(label: u32, name: &'static str, result: i64) -> Call {
         args: [0; 6],
         fd: None,
         path: String::new(),
+        given: String::new(),
         other_path: String::new(),
         resolved: false,
         truncated: false,
@@ -141,6 +142,21 @@ const CASES: &[Case] = &[
                 fd: Some(file(5, "/etc/shadow")),
                 ..c
             }
+        },
+        "openat",
+    ),
+    (
+        "evt.type=openat and fd.nameraw glob \"/proc/*/exe\" and fd.name=/bin/app and evt.arg.name=/bin/app",
+        |c| Call {
+            fd: Some(file(5, "/bin/app")),
+            path: "/bin/app".into(),
+            given: "/proc/self/exe".into(),
+            ..c
+        },
+        |c| Call {
+            fd: Some(file(5, "/bin/app")),
+            path: "/bin/app".into(),
+            ..c
         },
         "openat",
     ),

@@ -39,9 +39,13 @@ pub(crate) fn decode(bytes: &[u8], at: Timestamp) -> Option<Call> {
         }
     };
     let is_path = |dir: u8| dir != intf::call::ARG_NONE;
-    let (path, lost) = match &fd {
+    let (clean_path, lost) = match &fd {
         Some(fd) if resolved => (fd.path.clone(), false),
         _ => absolute(path, base, is(flag::BASE), is_path(row.spec.dir_arg)),
+    };
+    let given = match resolved && path != fd_path {
+        true => text(path),
+        false => String::new(),
     };
     let (other_path, other_lost) = absolute(
         other,
@@ -65,9 +69,10 @@ pub(crate) fn decode(bytes: &[u8], at: Timestamp) -> Option<Call> {
             || lost
             || other_lost
             || [fd_path, base, other, other_base].into_iter().any(lossy)
-            || path.contains('\u{fffd}'),
+            || clean_path.contains('\u{fffd}'),
         fd,
-        path,
+        path: clean_path,
+        given,
         other_path,
         resolved,
         address: socket_address(socket),
