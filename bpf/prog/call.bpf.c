@@ -199,7 +199,8 @@ __noinline int call_fill(__u32 index)
 	result = record->result;
 	opens = spec->shape == RP_SHAPE_OPEN || spec->shape == RP_SHAPE_OPEN_HOW;
 	if (opens && result >= 0) {
-		if (!call_opened(result))
+		/* An open by handle is rare, and told whatever it opened. */
+		if (!call_opened(result) && spec->path_arg < WORDS)
 			return 0;
 		record->fd_path_len = record->flags & RP_CALL_RESOLVED ? call_append() : 0;
 	} else if (spec->fd_arg < WORDS || (spec->fd_arg == RP_ARG_RESULT && result >= 0)) {

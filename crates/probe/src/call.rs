@@ -109,7 +109,7 @@ pub struct CallFilter {
     pub calls: BTreeSet<&'static str>,
     pub host: bool,
     /// Opens for reading are told only for these; `None` tells all of them. Opens that write or
-    /// create are always told.
+    /// create are always told, and opens by handle.
     pub reads: Option<PathFilter>,
     /// Failed calls are told too.
     pub failed: bool,

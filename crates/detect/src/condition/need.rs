@@ -105,7 +105,8 @@ enum Known {
 /// Nodes that several conditions share are looked at once.
 type Done = FxHashMap<(NodeId, bool), May>;
 
-const OPENS: [&str; 4] = ["open", "openat", "openat2", "open_by_handle_at"];
+/// Opens by path. Those by handle are few.
+const OPENS: [&str; 3] = ["open", "openat", "openat2"];
 
 impl Program {
     /// Files that a rule may match when they are opened for reading; `None` for all.

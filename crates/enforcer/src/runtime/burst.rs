@@ -3,7 +3,7 @@
 //!
 //! Limits: [`WINDOWS`] windows at once, each of at most as many hashes as its detector counts; when
 //! there are more, all begin anew. The pipes of a process are looked at once a minute, and at most
-//! [`SHELLS`] processes of its container are compared with it.
+//! [`SHELLS`] processes of its container are compared with it; a removed file with [`PROCESSES`].
 
 use super::{
     Runtime, State, details::link, detection::Detection, evaluate::Act, member::Member,
@@ -21,6 +21,8 @@ use std::{
 
 const WINDOWS: usize = 4096;
 const SHELLS: usize = 256;
+/// Running programs that a removed file is looked for among.
+const PROCESSES: usize = 1024;
 
 /// A built-in detector.
 #[derive(Debug)]
@@ -105,6 +107,16 @@ pub(super) const SIGNAL: Detector = Detector {
     window_ms: 60_000,
 };
 
+pub(super) const RUNNING_REMOVED: Detector = Detector {
+    name: "Running program removed",
+    about: "The file of a program that runs in a container was removed, as by malware that hides. Package managers are left out.",
+    priority: Priority::Warning,
+    tags: &["container", "defense_evasion", "T1070.004"],
+    events: &["unlink", "unlinkat"],
+    count: 1,
+    window_ms: 60_000,
+};
+
 pub(super) const ALL: &[&Detector] = &[
     &PORT_SCAN,
     &HOST_SCAN,
@@ -113,6 +125,7 @@ pub(super) const ALL: &[&Detector] = &[
     &EXEC_FLOOD,
     &FED_SHELL,
     &SIGNAL,
+    &RUNNING_REMOVED,
 ];
 
 const LOOKS: &[&str] = &[
@@ -134,6 +147,11 @@ const NAME_SERVERS: &[&str] = &[
     "nscd",
     "dnscrypt-proxy",
     "node-cache",
+];
+
+const INSTALLERS: &[&str] = &[
+    "dpkg", "apt", "apt-get", "rpm", "yum", "dnf", "microdnf", "apk", "zypper", "pacman", "npm",
+    "pip", "pip3", "cargo", "make", "ninja",
 ];
 
 const SHELL_NAMES: &[&str] = &[
@@ -315,6 +333,10 @@ impl Runtime {
             self.signal(detection, call, process, member, state);
             return;
         }
+        if call.name.starts_with("unlink") && call.result >= 0 {
+            self.removed(detection, call, process, member, state);
+            return;
+        }
         let Some(peer) = peer.filter(|_| call.name.starts_with("send")) else {
             return;
         };
@@ -335,6 +357,31 @@ impl Runtime {
             let act = act(call.at, process, member, "send", &about);
             self.found(detection, &act, &NAME_QUERIES, message, state);
         }
+    }
+
+    fn removed(
+        &self,
+        detection: &Detection,
+        call: &Call,
+        process: &Process,
+        member: Option<&Member>,
+        state: &State,
+    ) {
+        if member.is_none() || is_installing(process, state) {
+            return;
+        }
+        let runs = |other: &&Process| other.image.path == call.path;
+        let running = state.table.pids_of(process.label).take(PROCESSES);
+        let mut running = running.filter_map(|pid| state.table.live(pid));
+        let Some(running) = running.find(runs) else {
+            return;
+        };
+        let message = format!(
+            "{} of process {} was removed | command={}",
+            call.path, running.pid, process.image.cmdline
+        );
+        let act = act(call.at, process, member, call.name, &call.path);
+        self.found(detection, &act, &RUNNING_REMOVED, message, state);
     }
 
     /// Pids are those of the caller's namespace, so that only callers in ours can mean us.
@@ -384,6 +431,14 @@ fn act<'a>(
         about: about.into(),
         file: None,
     }
+}
+
+fn is_installing(process: &Process, state: &State) -> bool {
+    let installs = |of: &Process| {
+        let (comm, name) = (of.image.comm.as_str(), of.image.name.as_str());
+        INSTALLERS.contains(&comm) || INSTALLERS.contains(&name)
+    };
+    installs(process) || state.table.ancestors(process.pid).into_iter().any(installs)
 }
 
 /// A shell whose input is the pipe that the process writes to.

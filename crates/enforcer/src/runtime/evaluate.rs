@@ -287,7 +287,7 @@ fn facts(process: &Process) -> Facts<'_> {
     let details = image.details.as_deref();
     Facts {
         pid: i64::from(process.pid),
-        name: short("", &image.name),
+        name: short(&image.comm, &image.name),
         exe: image
             .cmdline
             .split(' ')

@@ -44,7 +44,9 @@ impl Runtime {
         let chain = state.pending.take(exec.task.pid, &exec.path);
         let process = state.enter(exec, member.as_deref());
         state.table.insert(process.clone());
-        self.detect_exec(exec, &process, member.as_deref(), &state, 0);
+        // The runtime on its way into the container is none of the container's.
+        let inside = member.as_deref().filter(|_| !self.is_runtime_helper(exec));
+        self.detect_exec(exec, &process, inside, &state, 0);
         let Some(member) = member else {
             drop(state);
             self.host_exec(exec, &process);
@@ -259,6 +261,7 @@ impl State {
             label: task.label,
             image: self.table.image(Image {
                 name: command_name(&exec.path, &exec.argv).to_owned(),
+                comm: exec.task.comm.clone(),
                 path: exec.path.clone(),
                 cmdline: exec.argv.join(" "),
                 truncated: exec.argv_truncated,

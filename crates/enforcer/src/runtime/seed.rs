@@ -27,6 +27,7 @@ fn image(found: &procfs::Process) -> Image {
             "" => found.comm.clone(),
             name => name.to_owned(),
         },
+        comm: found.comm.clone(),
         path: found.exe.clone(),
         cmdline: found.argv.join(" "),
         truncated: found.argv_truncated,

@@ -41,6 +41,8 @@ impl Default for TableLimits {
 #[derive(Debug, Default)]
 pub(crate) struct Image {
     pub(crate) name: String,
+    /// As the kernel calls it: a script by its own name, not by its interpreter's.
+    pub(crate) comm: String,
     pub(crate) path: String,
     pub(crate) cmdline: String,
     pub(crate) truncated: bool,
@@ -336,6 +338,7 @@ fn shortened(image: &Image) -> Image {
     let cut_now = cut(&mut cmdline, SHORT_CMDLINE);
     Image {
         name: image.name.clone(),
+        comm: image.comm.clone(),
         path: image.path.clone(),
         cmdline,
         truncated: image.truncated || cut_now,

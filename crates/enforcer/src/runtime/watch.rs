@@ -13,7 +13,9 @@ pub(super) fn calls() -> impl Iterator<Item = (&'static str, EventType)> {
 }
 
 /// Calls that the built-in detectors count, whatever the rules say.
-const COUNTED: &[&str] = &["sendto", "sendmsg", "sendmmsg", "kill", "tkill", "tgkill"];
+const COUNTED: &[&str] = &[
+    "sendto", "sendmsg", "sendmmsg", "kill", "tkill", "tgkill", "unlink", "unlinkat",
+];
 
 pub(super) fn filter(rules: &Rules) -> CallFilter {
     let wanted = || calls().filter(|(_, kind)| rules.wants(*kind));

@@ -665,6 +665,24 @@ async fn bursts_are_told_once() {
         let pid = 9_000_300 + u32::try_from(at).unwrap();
         bed.exec(label, pid, SH, &format!("/usr/bin/{tool}"));
     }
-    let told = matched(&bed, label, Vec::new()).await;
-    assert_eq!(told, ["Port scan", "Burst of reconnaissance"]);
+    let removed = |path: &str| Call {
+        path: path.into(),
+        ..call(label, "unlinkat", 0)
+    };
+    let queries = (0..150).map(|_| Call {
+        fd: Some(socket(3, 17, "10.0.0.5:40000", None)),
+        address: inet("10.0.0.2:53"),
+        ..call(label, "sendto", 40)
+    });
+    let calls = [removed("/tmp/other"), removed("/usr/sbin/nginx")];
+    let told = matched(&bed, label, queries.chain(calls).collect()).await;
+    assert_eq!(
+        told,
+        [
+            "Port scan",
+            "Burst of reconnaissance",
+            "Flood of name queries",
+            "Running program removed"
+        ]
+    );
 }

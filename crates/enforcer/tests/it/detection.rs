@@ -213,6 +213,7 @@ async fn the_controller_is_told_which_rules_are_loaded_and_what_they_did() {
             ("Flood of processes", RuleState::Live),
             ("Shell fed by a connection", RuleState::Live),
             ("Signal to the enforcer", RuleState::Silent),
+            ("Running program removed", RuleState::Silent),
         ]
     );
     assert_eq!((rules[0].priority.as_str(), rules[0].line), ("Critical", 2));
