@@ -69,7 +69,7 @@ pub(super) const NAME_QUERIES: Detector = Detector {
 
 pub(super) const LOOK_AROUND: Detector = Detector {
     name: "Burst of reconnaissance",
-    about: "Four different programs that tell where one is, run by one process of a container within 10 seconds.",
+    about: "Four different programs that tell where one is, run in one container within 10 seconds.",
     priority: Priority::Notice,
     tags: &["container", "discovery", "T1082", "T1033", "T1057"],
     events: &["execve"],
@@ -151,7 +151,7 @@ const NAME_SERVERS: &[&str] = &[
 
 const INSTALLERS: &[&str] = &[
     "dpkg", "apt", "apt-get", "rpm", "yum", "dnf", "microdnf", "apk", "zypper", "pacman", "npm",
-    "pip", "pip3", "cargo", "make", "ninja",
+    "pip", "pip3", "make", "ninja",
 ];
 
 const SHELL_NAMES: &[&str] = &[
@@ -245,13 +245,7 @@ impl Runtime {
         };
         let act = act(exec.at, process, member, "exec", "");
         let name = process.image.name.as_str();
-        if LOOKS.contains(&name)
-            && detection.burst(
-                &LOOK_AROUND,
-                (label, process.ppid),
-                Some(hash(name)),
-                exec.at,
-            )
+        if LOOKS.contains(&name) && detection.burst(&LOOK_AROUND, label, Some(hash(name)), exec.at)
         {
             let message = format!(
                 "{} programs that tell of the machine, the last {name} | command={}",

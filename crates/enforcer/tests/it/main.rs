@@ -16,4 +16,5 @@ mod hostile;
 mod network;
 mod process;
 mod real;
+mod real_rules;
 mod uplink;
