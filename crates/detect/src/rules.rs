@@ -218,6 +218,12 @@ impl Rules {
         self.program.wants_host(kind)
     }
 
+    /// Whether any rule may match an event of that type whose data is not known.
+    #[must_use]
+    pub fn wants_without_data(&self, kind: EventType) -> bool {
+        self.program.wants_without_data(kind)
+    }
+
     /// Fields that the conditions of rules that are on look at.
     #[must_use]
     pub fn fields(&self) -> FxHashSet<Field> {

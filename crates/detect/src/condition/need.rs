@@ -100,6 +100,8 @@ enum Known {
     Failed { open: bool },
     /// Of no container.
     Host,
+    /// Without the data that was read or sent.
+    NoData,
 }
 
 /// Nodes that several conditions share are looked at once.
@@ -132,6 +134,11 @@ impl Program {
     /// Whether a rule may match an event of that type outside of containers.
     pub(crate) fn wants_host(&self, kind: EventType) -> bool {
         !matches!(self.any_rule(kind, Known::Host), May::Never)
+    }
+
+    /// Whether a rule may match an event of that type that holds no data.
+    pub(crate) fn wants_without_data(&self, kind: EventType) -> bool {
+        !matches!(self.any_rule(kind, Known::NoData), May::Never)
     }
 
     fn any_rule(&self, kind: EventType, known: Known) -> May {
@@ -177,6 +184,10 @@ impl Program {
             (TestKind::Check(check), Known::Host) => self.host(field, check),
             (TestKind::Check(check), Known::Failed { open }) => failed(field, check, open),
             (TestKind::Check(check), Known::Read) => read(field, check),
+            // Whatever is asked of a value that is not there is false.
+            (_, Known::NoData) => {
+                matches!(field.field, Field::EvtBuffer | Field::EvtBuflen).then_some(false)
+            }
             _ => None,
         };
         if let Some(held) = decided {

@@ -128,6 +128,11 @@ fn failures_hosts_and_fields() {
         let found = (rules.wants_failed(openat), rules.wants_host(openat));
         assert_eq!(found, (failed, host), "{condition}");
     }
+    let data = rules(&[
+        "evt.type in (read, recvfrom) and (evt.buffer contains x or evt.type=recvfrom and fd.name=a)",
+    ]);
+    assert!(!data.wants_without_data(EventType::named("read")));
+    assert!(data.wants_without_data(EventType::named("recvfrom")));
     let fields =
         rules(&["evt.type=execve and tolower(proc.env[A])=b and proc.name = val(proc.sname)"])
             .fields();

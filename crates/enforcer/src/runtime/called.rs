@@ -290,3 +290,121 @@ fn fd_kind(fd: &CallFd) -> FdKind {
         CallFdKind::Socket | CallFdKind::Other => FdKind::Other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        link::{Spool, SpoolLimits},
+        outbox::Outbox,
+        runtime::TableLimits,
+    };
+    use rampart_detect::{Options, RuleFile, Rules, builtin};
+    use rampart_model::{Timestamp, Workload};
+    use rampart_probe::{Event as Fact, Exec, FileId, Task};
+    use std::{sync::Arc, time::Instant};
+
+    fn runtime(rules: Rules) -> Runtime {
+        let out = Outbox {
+            spool: Arc::new(Spool::in_memory(SpoolLimits::default())),
+            node: "node-1".into(),
+            node_name: "one".to_owned(),
+        };
+        let runtime = Runtime::new(out, TableLimits::default(), Vec::new());
+        runtime.set_rules(Arc::new(rules));
+        let plan = crate::runtime::Plan::default();
+        let member = Member::new(7, Workload::default(), plan);
+        runtime.add_member(Arc::new(member));
+        for (pid, ppid) in [(1, 0), (20, 1), (30, 20), (40, 30)] {
+            let exec = Exec {
+                task: Task {
+                    pid,
+                    ppid,
+                    label: 7,
+                    ..Task::default()
+                },
+                path: "/usr/bin/app".to_owned(),
+                argv: vec!["app".to_owned(), "--serve".to_owned()],
+                ..Exec::default()
+            };
+            runtime.handle(&Fact::Exec(Box::new(exec)));
+        }
+        runtime
+    }
+
+    fn opened(at: usize) -> Call {
+        let path = format!("/var/lib/app/{at}.dat");
+        Call {
+            at: Timestamp::from_ms(1_700_000_000_000),
+            task: Task {
+                pid: 40,
+                label: 7,
+                comm: "app".to_owned(),
+                ..Task::default()
+            },
+            name: "openat",
+            via: Via::Native,
+            result: 5,
+            args: [
+                0,
+                0,
+                if at.is_multiple_of(2) { 0 } else { 0o1101 },
+                0o644,
+                0,
+                0,
+            ],
+            fd: Some(CallFd {
+                number: 5,
+                kind: CallFdKind::File,
+                file: FileId { dev: 1, ino: 2 },
+                path: path.clone(),
+                ..CallFd::default()
+            }),
+            path,
+            given: String::new(),
+            other_path: String::new(),
+            resolved: true,
+            truncated: false,
+            address: None,
+        }
+    }
+
+    #[test]
+    #[ignore = "measures: cargo test --release -p rampart-enforcer --lib -- --ignored --nocapture cost"]
+    #[allow(clippy::print_stdout)]
+    fn cost_of_a_call() {
+        let files: Vec<_> = builtin::ALL
+            .iter()
+            .map(|(name, text)| RuleFile { name, text })
+            .collect();
+        let mut sets = vec![("our rules", files)];
+        let folder = std::env::var("FALCO_RULES").unwrap_or_default();
+        let texts: Vec<_> = [
+            "falco_rules",
+            "falco-incubating_rules",
+            "falco-sandbox_rules",
+        ]
+        .iter()
+        .filter_map(|name| std::fs::read_to_string(format!("{folder}/{name}.yaml")).ok())
+        .collect();
+        let falco = texts.iter().map(|text| RuleFile { name: "f", text });
+        sets.push(("Falco's", falco.collect()));
+        for (name, files) in sets {
+            let (rules, _) = Rules::load(&files, &Options::default());
+            let count = rules.rules().len();
+            let runtime = runtime(rules);
+            let calls: Vec<_> = (0..1000)
+                .map(|at| Fact::Call(Box::new(opened(at))))
+                .collect();
+            let mut best = f64::MAX;
+            for _ in 0..7 {
+                let start = Instant::now();
+                for _ in 0..100 {
+                    calls.iter().for_each(|call| runtime.handle(call));
+                }
+                best = best.min(start.elapsed().as_secs_f64());
+            }
+            println!("{name}: {count} rules, {:.0} calls/s", 100_000.0 / best);
+        }
+    }
+}

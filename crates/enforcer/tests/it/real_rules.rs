@@ -10,7 +10,7 @@ use rampart_model::{LogLevel, Mode};
 use rampart_testkit::{RuncContainer, require};
 use std::{collections::BTreeSet, sync::Arc};
 
-fn our_rules() -> Arc<Rules> {
+pub(crate) fn our_rules() -> Arc<Rules> {
     let files: Vec<_> = builtin::ALL
         .iter()
         .map(|(name, text)| RuleFile { name, text })
