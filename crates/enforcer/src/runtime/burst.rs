@@ -420,6 +420,7 @@ fn act<'a>(
     Act {
         at,
         process,
+        uid: process.uid,
         member,
         operation,
         about: about.into(),

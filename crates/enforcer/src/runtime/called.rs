@@ -94,26 +94,44 @@ impl Runtime {
         if let Some(own) = lineage.first_mut() {
             own.name = short(&call.task.comm, &process.image.name);
             own.vpid = Some(i64::from(call.task.ns_pid));
-            own.cap_effective = Some(call.task.caps);
-            own.cap_permitted = own.cap_permitted.or(own.cap_effective);
+            // In a new user namespace it has them all: what it had before tells more.
+            if !matches!(call.name, "unshare" | "setns" | "clone" | "clone3") {
+                own.cap_effective = Some(call.task.caps);
+            }
         }
         let args = call_arg::args(call);
+        let fd = descriptor(call);
         let event = Event {
             kind,
             result: Some(call.result),
-            fd: descriptor(call),
+            fd,
             args: args.as_slice(),
             ..Event::default()
         };
         let act = Act {
             at: call.at,
             process,
+            uid: process.uid,
             member,
             operation: operation(call),
             about: about(call),
             file: file(call),
         };
         self.evaluate(detection, &act, event, &lineage, state);
+        // Rules name links of /proc by what they are called, not by what they lead to.
+        if call.given.starts_with("/proc/")
+            && let Some(fd) = fd
+        {
+            let named = Event {
+                fd: Some(Fd {
+                    name: call.given.as_bytes(),
+                    kind: FdKind::File,
+                    ..fd
+                }),
+                ..event
+            };
+            self.evaluate(detection, &act, named, &lineage, state);
+        }
     }
 }
 

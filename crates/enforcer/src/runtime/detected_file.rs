@@ -83,6 +83,7 @@ impl Runtime {
         let act = Act {
             at: file.at,
             process,
+            uid: process.uid,
             member: Some(member),
             operation,
             about: format!("{operation} {}", file.path).into(),

@@ -105,8 +105,6 @@ impl Runtime {
             own.exe = exec.argv.first().map_or(own.exepath, |arg| arg.as_bytes());
             own.vpid = Some(i64::from(exec.task.ns_pid));
             own.tty = Some(i64::from(exec.tty));
-            own.cap_effective = Some(exec.task.caps);
-            own.cap_permitted = own.cap_permitted.or(own.cap_effective);
         }
         let args = [
             Arg {
@@ -131,6 +129,7 @@ impl Runtime {
         let act = Act {
             at: exec.at,
             process,
+            uid: process.uid,
             member,
             operation: "exec",
             about: Cow::Borrowed(""),
@@ -168,6 +167,7 @@ impl Runtime {
         let act = Act {
             at: cred.at,
             process,
+            uid: cred.old_uid,
             member: member.as_deref(),
             operation: "setuid",
             about: cred.task.uid.to_string().into(),
@@ -221,6 +221,7 @@ impl Runtime {
         let act = Act {
             at: socket.at,
             process,
+            uid: process.uid,
             member,
             operation: if is_server { "listen" } else { "connect" },
             about: match listens {

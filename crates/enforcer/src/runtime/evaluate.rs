@@ -31,6 +31,8 @@ const LINEAGE: usize = 17;
 pub(super) struct Act<'a> {
     pub(super) at: Timestamp,
     pub(super) process: &'a Process,
+    /// Who it was when it began: the call may be about that.
+    pub(super) uid: u32,
     pub(super) member: Option<&'a Member>,
     pub(super) operation: &'static str,
     /// The other end, or the file: what makes it another act.
@@ -66,7 +68,7 @@ impl Runtime {
             .map(|(workload, parts)| container(workload, parts));
         let users = act.member.map(|member| member.users.load());
         let users = users.as_deref().map_or(&self.host_users, |users| users);
-        let user = users.shown(act.process.uid);
+        let user = users.shown(act.uid);
         let details = act.process.image.details.as_deref();
         let mut live = detection
             .live
@@ -86,7 +88,7 @@ impl Runtime {
             time_ns: ns(act.at),
             lineage,
             user: User {
-                uid: Some(i64::from(act.process.uid)),
+                uid: Some(i64::from(act.uid)),
                 name: user.as_bytes(),
                 loginuid: details.and_then(|details| details.login),
                 ..User::default()
@@ -310,7 +312,9 @@ fn facts(process: &Process) -> Facts<'_> {
         exe_writable: details.is_some_and(|of| of.writable),
         exe_ctime_ns: details.and_then(|of| of.changed_ns),
         exe_mtime_ns: details.and_then(|of| of.modified_ns),
-        cap_permitted: details.and_then(|of| of.permitted),
+        // A program starts with what it may use: what it did to itself since is told by the event.
+        cap_effective: image.caps,
+        cap_permitted: image.caps.or(details.and_then(|of| of.permitted)),
         cap_inheritable: details.and_then(|of| of.inheritable),
         ..Facts::default()
     }

@@ -267,6 +267,7 @@ impl State {
                 truncated: exec.argv_truncated,
                 cwd: exec.cwd.clone(),
                 origin: Origin::of(exec),
+                caps: Some(task.caps),
                 details: Details::read(task.pid, self.asks).map(Arc::new),
                 ..Image::default()
             }),

@@ -48,6 +48,8 @@ pub(crate) struct Image {
     pub(crate) truncated: bool,
     pub(crate) cwd: String,
     pub(crate) origin: Origin,
+    /// Effective capabilities at the exec.
+    pub(crate) caps: Option<u64>,
     /// What rules asked of it.
     pub(crate) details: Option<Arc<Details>>,
     pub(crate) charge: Charge,
@@ -344,6 +346,7 @@ fn shortened(image: &Image) -> Image {
         truncated: image.truncated || cut_now,
         cwd: image.cwd.clone(),
         origin: image.origin,
+        caps: image.caps,
         ..Image::default()
     }
 }
