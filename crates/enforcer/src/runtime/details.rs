@@ -2,8 +2,9 @@
 //! the times of its file, from /proc right after the exec, and only if a loaded rule asks.
 //!
 //! Limits: 4 KiB of the environment, as the first bytes of it; 16 KiB of `status`. A process that
-//! ended meanwhile has none of it, and one that ran another program meanwhile has that one's.
+//! ended meanwhile has what its parent had of login and session, and none of the rest, and one that ran another program meanwhile has that one's.
 
+use super::State;
 use rampart_detect::{Rules, field::Field};
 use rampart_model::Timestamp;
 use rampart_probe::Exec;
@@ -11,6 +12,7 @@ use std::{
     fs::{self, File},
     io::Read,
     os::unix::fs::MetadataExt,
+    sync::Arc,
 };
 
 const MAX_ENV: u64 = 4096;
@@ -71,6 +73,11 @@ impl Asks {
     }
 }
 
+/// Whether rules look at what only /proc tells.
+pub(crate) fn asks_of_processes(rules: &Rules) -> bool {
+    Asks::of(rules).any_of_process()
+}
+
 /// Where the file of a program comes from, as the exec told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Origin {
@@ -109,6 +116,23 @@ pub(crate) struct Details {
     pub(crate) modified_ns: Option<i64>,
     /// What descriptors 0, 1 and 2 are, as /proc shows it.
     pub(crate) streams: [String; 3],
+}
+
+impl State {
+    /// Of the program that a task has just begun; what it inherits is known of a parent, if it
+    /// ended too soon to be asked.
+    pub(super) fn details(&self, pid: u32, ppid: u32) -> Option<Arc<Details>> {
+        let mut details = Details::read(pid, self.asks)?;
+        let before = [pid, ppid]
+            .into_iter()
+            .filter_map(|pid| self.table.live(pid));
+        for image in before.map(|process| &process.image) {
+            let known = image.details.as_deref();
+            details.login = details.login.or(known.and_then(|of| of.login));
+            details.sid = details.sid.or(known.and_then(|of| of.sid));
+        }
+        Some(Arc::new(details))
+    }
 }
 
 impl Details {

@@ -3,7 +3,7 @@
 use super::{
     Runtime, State,
     caller::{base_name, command_name},
-    details::{Details, Origin},
+    details::Origin,
     incident::{Finding, subject},
     judge::is_loader,
     member::Member,
@@ -268,7 +268,7 @@ impl State {
                 cwd: exec.cwd.clone(),
                 origin: Origin::of(exec),
                 caps: Some(task.caps),
-                details: Details::read(task.pid, self.asks).map(Arc::new),
+                details: self.details(task.pid, task.ppid),
                 ..Image::default()
             }),
             uid: task.uid,

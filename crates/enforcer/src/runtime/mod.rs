@@ -33,6 +33,7 @@ mod users;
 mod watch;
 
 pub(crate) use aggregate::{Admit, Aggregator, Repeats};
+pub(crate) use details::asks_of_processes;
 pub(crate) use incident::subject;
 pub(crate) use member::{Member, MemberRef};
 pub(crate) use plan::{HostPlan, Plan};

@@ -77,7 +77,9 @@ impl Runtime {
             if state.table.live(process.pid).is_some() {
                 continue;
             }
-            let image = state.table.image(image(process));
+            let mut image = image(process);
+            image.details = state.details(process.pid, process.ppid);
+            let image = state.table.image(image);
             state.table.insert(Process {
                 image,
                 ..convert(process, label)
