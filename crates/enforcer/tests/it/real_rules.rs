@@ -6,9 +6,9 @@ use crate::{
     real::{Bed, Ground, TURN, able},
 };
 use rampart_detect::{Options, RuleFile, Rules, builtin};
-use rampart_model::{LogLevel, Mode};
+use rampart_model::{LogLevel, LogRecord, Mode, event::Incident};
 use rampart_testkit::{RuncContainer, require};
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
 pub(crate) fn our_rules() -> Arc<Rules> {
     let files: Vec<_> = builtin::ALL
@@ -33,6 +33,7 @@ fn run(ground: &Ground) -> RuncContainer {
         "CAP_SYS_ADMIN",
         "CAP_SYS_PTRACE",
         "CAP_NET_RAW",
+        "CAP_SYS_MODULE",
         "CAP_MKNOD",
     ] {
         builder = builder.capability(capability);
@@ -167,11 +168,37 @@ async fn each_act_is_told_by_its_rule() {
     let bed = Bed::with_rules(ground.dir.clone(), policy, Some(our_rules())).await;
     let container = run(&ground);
     bed.secured(&container).await;
+    let missing = missing(&bed, &container, ATTACKS).await;
+    assert!(
+        missing.is_empty(),
+        "{}\ntold: {:?}",
+        missing.join("\n"),
+        told(&bed)
+    );
+    let host = std::process::Command::new("cat")
+        .arg("/etc/shadow")
+        .output();
+    assert!(host.is_ok());
+    until("what the host did", || {
+        let all = bed.uplink.incidents();
+        let of_host = |record: &LogRecord, incident: &Incident| {
+            record.workload.is_none()
+                && incident.rule_id == "Password file read"
+                && incident.process.name == "cat"
+        };
+        all.iter().any(|(r, i)| of_host(r, i)).then_some(())
+    })
+    .await;
+    bed.stop().await;
+}
+
+/// Does each act, and says which were not told by their rule.
+async fn missing(bed: &Bed, container: &RuncContainer, acts: &[(&str, &str)]) -> Vec<String> {
     let mut missing = Vec::new();
-    for (script, rule) in ATTACKS {
+    for (script, rule) in acts {
         let output = container.shell(script).unwrap();
-        let end = tokio::time::Instant::now() + std::time::Duration::from_secs(4);
-        while !told(&bed).contains(*rule) {
+        let end = tokio::time::Instant::now() + crate::fake::DEADLINE;
+        while !told(bed).contains(*rule) {
             if tokio::time::Instant::now() > end {
                 missing.push(format!("{rule}: {script}\n  {output:?}"));
                 break;
@@ -179,6 +206,81 @@ async fn each_act_is_told_by_its_rule() {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
     }
+    missing
+}
+
+/// The same for Falco's own rules, as they come.
+const FALCO: &[(&str, &str)] = &[
+    ("cat /etc/shadow", "Read sensitive file untrusted"),
+    (
+        "python3 -c 'open(\"/root/../etc/../etc/shadow\")'",
+        "Directory traversal monitored file read",
+    ),
+    (
+        "/usr/bin/grep -r \"BEGIN RSA PRIVATE\" /root",
+        "Search Private Keys or Passwords",
+    ),
+    ("ln -s /etc /tmp/l", "Create Symlink Over Sensitive Files"),
+    (
+        "mkdir -p /var/log; echo x >/var/log/syslog; : >/var/log/syslog",
+        "Clear Log Activities",
+    ),
+    (
+        "python3 -c 'import socket;socket.socket(17,3,768)'",
+        "Packet socket created in container",
+    ),
+    (
+        "python3 -c 'import ctypes;ctypes.CDLL(None).ptrace(0,0,0,0)'",
+        "PTRACE anti-debug attempt",
+    ),
+    (
+        "python3 -c 'import ctypes,os,time;p=os.fork();p or time.sleep(5);\
+         ctypes.CDLL(None).ptrace(16,p,0,0);os.kill(p,9)'",
+        "PTRACE attached to process",
+    ),
+    (
+        "python3 -c 'import os;f=os.memfd_create(\"x\");os.write(f,open(\"/bin/busybox\",\"rb\").read());\
+         os.execve(f\"/proc/self/fd/{f}\",[\"true\"],{})'; :",
+        "Fileless execution via memfd_create",
+    ),
+    (
+        "cp /bin/busybox /bin/new; /bin/new true",
+        "Drop and execute new binary in container",
+    ),
+    (
+        "ip link set lo up; python3 -c 'import socket,os;s=socket.create_server((\"127.0.0.1\",7777));\
+         c=socket.create_connection((\"127.0.0.1\",7777));os.dup2(c.fileno(),0)'",
+        "Redirect STDOUT/STDIN to Network Connection in Container",
+    ),
+    (": >/tmp/s; chmod u+s /tmp/s", "Set Setuid or Setgid bit"),
+    (
+        "cat /proc/self/environ",
+        "Read environment variable from /proc files",
+    ),
+    (
+        "python3 -c 'import ctypes;ctypes.CDLL(None).syscall(175,0,0,0)'",
+        "Linux Kernel Module Injection Detected",
+    ),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn falcos_rules_are_answered_live() {
+    let _turn = TURN.lock().await;
+    let test = "falcos_rules_are_answered_live";
+    let Some(rules) = falcos_rules(test).filter(|_| able(test) && require(test, &["python3"]))
+    else {
+        return;
+    };
+    let ground = Ground::new();
+    ground
+        .rootfs
+        .write("etc/shadow", "root:*:1::::::\n", 0o600)
+        .unwrap();
+    let policy = ground.policy(1, Mode::Discover, Vec::new());
+    let bed = Bed::with_rules(ground.dir.clone(), policy, Some(rules)).await;
+    let container = run(&ground);
+    bed.secured(&container).await;
+    let missing = missing(&bed, &container, FALCO).await;
     assert!(
         missing.is_empty(),
         "{}\ntold: {:?}",
@@ -186,6 +288,33 @@ async fn each_act_is_told_by_its_rule() {
         told(&bed)
     );
     bed.stop().await;
+}
+
+/// Those of the reference, if it is there.
+fn falcos_rules(test: &str) -> Option<Arc<Rules>> {
+    let named = std::env::vars_os().find(|(name, _)| name == "RAMPART_REFERENCE");
+    let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/reference");
+    let folder = named.map_or_else(beside, |(_, path)| PathBuf::from(path));
+    let folder = folder.join("data/runtime/falco-rules");
+    let names = [
+        "falco_rules",
+        "falco-incubating_rules",
+        "falco-sandbox_rules",
+    ];
+    let texts = names.map(|name| std::fs::read_to_string(folder.join(format!("{name}.yaml"))));
+    let texts: Vec<String> = texts.into_iter().flatten().collect();
+    if texts.len() != names.len() {
+        rampart_testkit::require::skip(test, "no reference data beside the repository");
+        return None;
+    }
+    let files: Vec<_> = texts
+        .iter()
+        .map(|text| RuleFile {
+            name: "rules.yaml",
+            text,
+        })
+        .collect();
+    Some(Arc::new(Rules::load(&files, &Options::default()).0))
 }
 
 /// What services, builds and their keepers do.
