@@ -396,7 +396,10 @@ mod tests {
             .map(|(name, text)| RuleFile { name, text })
             .collect();
         let mut sets = vec![("our rules", files)];
-        let folder = std::env::var("FALCO_RULES").unwrap_or_default();
+        let folder = std::env::vars_os().find(|(name, _)| name == "FALCO_RULES");
+        let folder = folder.map_or_else(Default::default, |(_, path)| {
+            path.to_string_lossy().into_owned()
+        });
         let texts: Vec<_> = [
             "falco_rules",
             "falco-incubating_rules",
