@@ -254,7 +254,7 @@ impl Control {
             }
         };
         let guard = (guarded.flags, guarded.set);
-        if let Err(error) = installed.swap(&inner.maps, label, policy, guard) {
+        if let Err(error) = installed.swap(&inner.maps, label, policy, guard, guarded.watch) {
             installed.remove(&inner.maps);
             guarded.remove(&inner.maps);
             return Err(error);
@@ -467,7 +467,7 @@ impl Inner {
         let (Some(_), Some(policy)) = (&self.identifier, workload.policy.clone()) else {
             return Ok(());
         };
-        if policy.guard.files.is_empty() {
+        if policy.guard.files.is_empty() && policy.guard.profile.is_none() {
             return Ok(());
         }
         let fresh = self.resolve_guard(workload, &policy)?;
@@ -479,7 +479,7 @@ impl Inner {
             }
         };
         let guard = (fresh.flags, fresh.set);
-        if let Err(error) = installed.swap(&self.maps, label, &policy, guard) {
+        if let Err(error) = installed.swap(&self.maps, label, &policy, guard, fresh.watch) {
             fresh.remove(&self.maps);
             return Err(error);
         }
@@ -538,6 +538,8 @@ impl Inner {
             (&maps.exec_verdicts, 0),
             (&maps.file_rules, 0),
             (&maps.name_rules, 0),
+            (&maps.patterns, 0),
+            (&maps.programs, 0),
             (&maps.ports, 4),
             (&maps.rules, 4),
         ] {

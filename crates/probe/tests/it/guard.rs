@@ -34,6 +34,11 @@ fn the_guard_holds() {
         a_denial_tells_who_what_and_why,
         guarded_acts_are_refused,
         drift_is_refused_before_it_runs,
+        crate::profile::a_profile_decides_what_runs,
+        crate::profile::zero_drift_takes_only_what_the_image_ships,
+        crate::profile::a_container_starts_under_a_profile,
+        crate::profile::acts_are_watched_before_they_are_refused,
+        crate::profile::names_that_fit_a_pattern_do_not_appear,
         exempt_programs_names_to_come_and_open_files,
         open_files_are_held_to_a_later_policy,
         a_swap_of_policies_leaves_no_window,
@@ -124,7 +129,7 @@ pub(crate) fn standard() -> KernelPolicy {
 }
 
 /// A line for the shell, or a route of this program.
-enum Way {
+pub(crate) enum Way {
     Sh(&'static str),
     Call(&'static str, &'static str),
 }
@@ -227,7 +232,12 @@ pub(crate) fn is_hit(out: &str) -> bool {
 
 /// What each way did: all in one room, every way in mounts of its own, and where nothing is
 /// guarded among new furniture.
-fn hits(rig: &Rig, label: u32, policy: Option<&KernelPolicy>, ways: &[Way]) -> Vec<(String, bool)> {
+pub(crate) fn hits(
+    rig: &Rig,
+    label: u32,
+    policy: Option<&KernelPolicy>,
+    ways: &[Way],
+) -> Vec<(String, bool)> {
     let mut script = String::new();
     for (i, way) in ways.iter().enumerate() {
         let wait = if matches!(way, Call(_, P)) {
@@ -310,6 +320,7 @@ fn guarded_acts_are_refused(rig: &Rig) {
         module: true,
         user_namespace: true,
         setuid: true,
+        capset: true,
         anonymous_exec: true,
         ..Guard::default()
     };
@@ -320,10 +331,26 @@ fn guarded_acts_are_refused(rig: &Rig) {
         Call("module", "/"),
         Call("user-namespace", "/"),
         Call("setuid", "/"),
+        Call("capset", "/"),
         Call("anonymous", "/"),
     ];
     let through = hits(rig, 53, Some(&policy(guard)), &ways);
     assert!(through.iter().all(|(_, hit)| !hit), "{through:#?}");
+    for op in [
+        DeniedOp::Mount,
+        DeniedOp::Ptrace,
+        DeniedOp::Bpf,
+        DeniedOp::Module,
+        DeniedOp::UserNamespace,
+        DeniedOp::SetUid,
+        DeniedOp::CapSet,
+        DeniedOp::MapExec,
+    ] {
+        rig.kept.wait(op.name(), |e| match e {
+            Event::Denied(d) if d.op == op && d.task.label == 53 && !d.watched => Some(()),
+            _ => None,
+        });
+    }
     let free = hits(rig, 54, None, &ways);
     assert!(free.iter().all(|(_, hit)| *hit), "{free:#?}");
 }

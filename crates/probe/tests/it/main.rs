@@ -15,6 +15,7 @@ mod file;
 mod guard;
 mod hostile;
 mod network;
+mod profile;
 mod rig;
 mod ring;
 mod room;
