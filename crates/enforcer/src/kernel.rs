@@ -55,6 +55,10 @@ impl Kernel for Control {
         Control::kill(self, pid)
     }
 
+    fn watch_calls(&self, filter: &CallFilter) -> Result<(), Error> {
+        Control::watch_calls(self, filter)
+    }
+
     fn set_fail_closed(&self, fail_closed: bool) {
         Control::set_fail_closed(self, fail_closed);
     }

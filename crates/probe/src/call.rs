@@ -4,6 +4,10 @@
 //! memory after the call, where another thread may have changed them; strings are bounded by
 //! `bpf/intf.h`.
 
+pub(crate) mod decode;
+pub(crate) mod table;
+pub(crate) mod watch;
+
 use crate::event::{FileId, Task};
 use rampart_model::Timestamp;
 use std::{collections::BTreeSet, net::SocketAddr};
@@ -118,4 +122,11 @@ pub struct PathFilter {
     pub names: BTreeSet<String>,
     /// Components anywhere, whole: `.aws`.
     pub components: BTreeSet<String>,
+}
+
+impl CallFilter {
+    /// Every call that can be asked for.
+    pub fn known() -> impl Iterator<Item = &'static str> {
+        table::ALL.iter().map(|row| row.name)
+    }
 }

@@ -1,7 +1,8 @@
 //! The handle for labels, policies, held processes, flows and counters.
 
 use crate::{
-    Attach, Error, Flow, KernelPolicy,
+    Attach, CallFilter, Error, Flow, KernelPolicy,
+    call::watch::CallWatch,
     fanotify::{Marks, Notifier, Tally, Watches},
     flow::FlowReader,
     guard::{self, Guarded, Identifier},
@@ -51,6 +52,7 @@ pub(crate) struct Inner {
     pub(crate) tally: Arc<Tally>,
     fail_closed: Arc<AtomicBool>,
     pub(crate) programs: Vec<OwnedFd>,
+    pub(crate) calls: CallWatch,
     identifier: Option<Identifier>,
     pins: Option<Pins>,
     refused: Refused,
@@ -76,6 +78,7 @@ pub(crate) struct Parts {
     pub(crate) tally: Arc<Tally>,
     pub(crate) fail_closed: Arc<AtomicBool>,
     pub(crate) programs: Vec<OwnedFd>,
+    pub(crate) calls: CallWatch,
     pub(crate) identifier: Option<Identifier>,
     pub(crate) pins: Option<Pins>,
     pub(crate) refused: Refused,
@@ -93,6 +96,7 @@ impl Control {
             tally,
             fail_closed,
             programs,
+            calls,
             identifier,
             pins,
             refused,
@@ -108,6 +112,7 @@ impl Control {
             tally,
             fail_closed,
             programs,
+            calls,
             identifier,
             pins,
             refused,
@@ -277,6 +282,17 @@ impl Control {
             marks.forget_answers();
         }
         placed
+    }
+
+    /// Tells the calls that the filter asks for from now on, and no others. Nothing is attached to
+    /// system calls while it asks for none.
+    pub fn watch_calls(&self, filter: &CallFilter) -> Result<(), Error> {
+        self.inner.calls.put(&self.inner.maps, filter)
+    }
+
+    /// Detaches from system calls, for good.
+    pub(crate) fn close_calls(&self) {
+        self.inner.calls.close();
     }
 
     /// Lets a held process run. False when it was not held any more.

@@ -46,6 +46,7 @@ impl Probe {
             kernel,
             maps,
             programs,
+            calls,
             cgroup2,
             identifier,
             pins,
@@ -79,6 +80,7 @@ impl Probe {
             tally: Arc::clone(&tally),
             fail_closed: Arc::clone(&fail_closed),
             programs,
+            calls,
             identifier,
             pins,
             refused,
@@ -158,6 +160,7 @@ impl Drop for Probe {
         self.hold.stop();
         // Detached first, so that nothing new is held or refused while threads end.
         self.kernel = None;
+        self.control.close_calls();
         if let Some(marks) = &self.marks {
             marks.clear();
         }

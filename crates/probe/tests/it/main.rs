@@ -7,6 +7,7 @@
     reason = "tests"
 )]
 
+mod call;
 mod container;
 mod detect;
 mod docker;
