@@ -39,6 +39,7 @@ pub(crate) fn compile(
         by_name: !profile.zero_drift,
         entries,
         flags: guard_flag::PROFILE,
+        blind: false,
     };
     if profile.zero_drift {
         compiler.flags |= guard_flag::ZERO_DRIFT;
@@ -54,6 +55,10 @@ pub(crate) fn compile(
         let rank = if rule.parent { count + place } else { place };
         compiler.rule(rank, rule);
     }
+    if compiler.blind {
+        tracing::warn!("programs of the profile have no identity: it is left to the agent");
+        return 0;
+    }
     compiler.flags
 }
 
@@ -65,6 +70,8 @@ struct Compiler<'a> {
     by_name: bool,
     entries: &'a mut BTreeMap<ProgramKey, Program>,
     flags: u32,
+    /// A file was there that the kernel could not tell.
+    blind: bool,
 }
 
 const NOWHERE: FileKey = FileKey {
@@ -206,8 +213,10 @@ impl Compiler<'_> {
         sys::open_in(self.root, path).ok()
     }
 
-    fn identities(&self, file: &OwnedFd) -> Vec<FileKey> {
-        self.identifier.identify(file).unwrap_or_default()
+    fn identities(&mut self, file: &OwnedFd) -> Vec<FileKey> {
+        let found = self.identifier.identify(file).unwrap_or_default();
+        self.blind |= found.is_empty();
+        found
     }
 }
 

@@ -29,7 +29,6 @@ fn the_guard_holds() {
     assert!(left_out.values().all(old), "{left_out:?}");
     let steps: &[fn(&Rig)] = &[
         each_program_is_within_its_bounds,
-        its_cost_is_told,
         no_way_leads_around_the_guard,
         a_denial_tells_who_what_and_why,
         guarded_acts_are_refused,
@@ -466,45 +465,6 @@ fn each_program_is_within_its_bounds(rig: &Rig) {
             program.name, program.verified_instructions, program.bytes
         );
         assert!(program.verified_instructions < 500_000, "{program:?}");
-    }
-}
-
-/// Opens and execs of a workload without rules, with 8 and with 200, in turns; the ratios are
-/// printed for the record, and nothing depends on them.
-fn its_cost_is_told(rig: &Rig) {
-    let rules = |count: u32| {
-        let files = (0..count).map(|i| GuardedPath {
-            deny_write: true,
-            ..path(&format!("/opt/keep/f{i}"))
-        });
-        policy(Guard {
-            files: files.collect(),
-            ..Guard::default()
-        })
-    };
-    let make = "for i in $(seq 0 199); do echo x > /opt/keep/f$i; done";
-    let prepare = format!("{}\n{make}", furnish());
-    let mut rooms = Vec::new();
-    for (label, count) in [(91, 0), (92, 8), (93, 200)] {
-        let room = Room::new(rig, label, &prepare);
-        rooms.push(room.under(rig, &rules(count)));
-    }
-    let mut times = vec![Vec::new(); rooms.len()];
-    for _ in 0..5 {
-        for (room, times) in rooms.iter_mut().zip(&mut times) {
-            let out = room.ask(&route::command("time", "/etc/passwd"));
-            let line = out.lines().find_map(|l| l.strip_prefix("time ")).unwrap();
-            let numbers = line.split(' ').map(|n| n.parse::<f64>().unwrap());
-            times.push(numbers.collect::<Vec<_>>());
-        }
-    }
-    for (which, act) in ["open", "exec"].iter().enumerate() {
-        for (with, count) in times[1..].iter().zip([8, 200]) {
-            let pairs = with.iter().zip(&times[0]);
-            let mut ratios: Vec<f64> = pairs.map(|(a, b)| a[which] / b[which]).collect();
-            ratios.sort_by(f64::total_cmp);
-            eprintln!("cost {act} with {count} rules: {ratios:.3?} of none");
-        }
     }
 }
 

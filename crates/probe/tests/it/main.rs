@@ -9,6 +9,7 @@
 
 mod call;
 mod container;
+mod cost;
 mod detect;
 mod docker;
 mod exec;

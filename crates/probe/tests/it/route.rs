@@ -703,20 +703,29 @@ fn serve(port: u16) {
     }
 }
 
-/// Nanoseconds for opens of a file, and for programs run; for the record.
+/// Nanoseconds for an open of a file, for a program run, and for a connection refused, each.
 fn time(path: &CStr) {
-    let begun = std::time::Instant::now();
-    for _ in 0..5000 {
-        // SAFETY: closes what was just opened.
-        unsafe { libc::close(open(path, libc::O_RDONLY).unwrap()) };
-    }
-    let opens = begun.elapsed().as_nanos() / 5000;
-    let begun = std::time::Instant::now();
-    for _ in 0..50 {
+    let each = |count: u32, act: &dyn Fn()| {
+        act();
+        let begun = std::time::Instant::now();
+        for _ in 0..count {
+            act();
+        }
+        begun.elapsed().as_nanos() / u128::from(count)
+    };
+    // SAFETY: closes what was just opened.
+    let open = each(1000, &|| unsafe {
+        libc::close(open(path, libc::O_RDONLY).unwrap());
+    });
+    let exec = each(40, &|| {
         std::process::Command::new("/bin/true").status().unwrap();
-    }
-    say(&format!(
-        "time {opens} {}\n",
-        begun.elapsed().as_nanos() / 50
-    ));
+    });
+    let connect = each(200, &|| {
+        let refused = std::net::TcpStream::connect(("127.0.0.1", 9));
+        assert_eq!(
+            refused.unwrap_err().kind(),
+            io::ErrorKind::ConnectionRefused
+        );
+    });
+    say(&format!("time {open} {exec} {connect}\n"));
 }
