@@ -727,5 +727,5 @@ fn time(path: &CStr) {
             io::ErrorKind::ConnectionRefused
         );
     });
-    say(&format!("time {open} {exec} {connect}\n"));
+    say(&format!("\ntime {open} {exec} {connect}\n"));
 }

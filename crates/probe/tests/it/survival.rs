@@ -161,7 +161,7 @@ fn enforcement_outlives_the_agent_until_it_is_uninstalled() {
         (1, 0),
         "labels and records of another layout"
     );
-    assert_eq!(layouts(), [own.clone()]);
+    assert_eq!(&layouts()[..], std::slice::from_ref(own));
     std::fs::write(format!("/proc/{}/root/tmp/end", room.pid), "").unwrap();
     let out = room.answer();
     assert!(out.starts_with("tries ") && !is_hit(&out), "{out}");

@@ -413,7 +413,7 @@ async fn file_rules_are_edited_and_learned() {
         act: rampart_model::Act::Mount,
     };
     world.ingest(vec![act.clone(), act]).await;
-    let group = app.group("nv.web.shop").unwrap().group;
+    let group = app.group("nv.web.shop").unwrap().group.clone();
     assert!(group.profile.acts.contains(&rampart_model::Act::Mount));
     let update = FilePatch {
         update: vec![FileRule {
