@@ -6,8 +6,9 @@ use super::{
     incident::{Finding, subject},
     kernel_profile::compile,
     member::Member,
-    plan::Plan,
+    plan::{ExecFacts, Plan},
 };
+use crate::outbox::now;
 use rampart_model::{Act, Baseline, Mechanism, Mode, Verdict};
 use rampart_policy::process::{Reason, SUSPICIOUS, reserved};
 use rampart_probe::{Denied, DeniedOp, DenyReason, KillReason};
@@ -23,6 +24,33 @@ impl Runtime {
             return;
         }
         self.report(Some(&member), finding);
+        if denied.reason == DenyReason::Profile && denied.rule == 0 {
+            self.renew(&member, denied);
+        }
+    }
+
+    /// The profile allows this path, but other files are there than when it was put in force, as
+    /// after a folder was replaced: so it is put in force anew.
+    fn renew(&self, member: &Member, denied: &Denied) {
+        let plan = member.plan.load();
+        let process = self.caller(denied.task.pid, denied.task.label);
+        let parents = self.lock().parents(&process);
+        let verdict = plan.judge(&ExecFacts {
+            name: base_name(&denied.path),
+            path: &denied.path,
+            user: &member.users.load().name(denied.task.uid),
+            parents: &parents,
+            upper: false,
+            unlinked: false,
+            from_exec: process.from_exec,
+        });
+        let fact = ("renewed", member.label, &denied.path);
+        if verdict.verdict != Verdict::Allow || !self.lock().seen.first(&fact, now()) {
+            return;
+        }
+        if let Err(error) = self.enforce(member) {
+            tracing::warn!(%error, path = denied.path, "a program the profile allows is refused");
+        }
     }
 
     /// It took place: learned in Discover, and in Monitor told as what Protect would refuse.

@@ -1,3 +1,5 @@
+//! Rules as the kernel gets them, and which are left to the agent.
+
 use super::*;
 use rampart_policy::WorkloadPolicy;
 

@@ -194,7 +194,10 @@ async fn the_kernel_gets_the_profile_and_tells_by_which_rule() {
     assert_eq!(told, [(&[0][..], false), (&[][..], true)]);
     bed.emit(Event::Denied(Box::new(refused(label))));
     let incident = bed.uplink.incident("Process.Profile.Violation").await;
-    assert_eq!(incident.rule_id, rampart_policy::process::reserved::NOT_LISTED);
+    assert_eq!(
+        incident.rule_id,
+        rampart_policy::process::reserved::NOT_LISTED
+    );
     bed.emit(Event::Denied(Box::new(Denied {
         rule: 2,
         path: "/usr/bin/nc".to_owned(),
@@ -202,6 +205,30 @@ async fn the_kernel_gets_the_profile_and_tells_by_which_rule() {
     })));
     let incident = bed.uplink.incident("Container.Suspicious.Process").await;
     assert_eq!(incident.rule_id, "of-nc");
+}
+
+/// Other files are where the profile's were: it is put in force anew, once a minute at most.
+#[tokio::test]
+async fn a_refused_program_that_is_allowed_renews_the_policy() {
+    let bed = Bed::new(policy(1, Mode::Protect, &["/bin/app"])).await;
+    let label = bed.start("web", 9_000_100, "/bin/app").await;
+    let count = || {
+        let calls = bed.kernel.calls();
+        calls.iter().filter(|c| **c == Call::Policy(label)).count()
+    };
+    let before = count();
+    for path in ["/bin/other", "/bin/app", "/bin/app"] {
+        bed.emit(Event::Denied(Box::new(Denied {
+            path: path.to_owned(),
+            ..refused(label)
+        })));
+    }
+    bed.exec(label, 9_000_201, 9_000_100, "/bin/evil");
+    until("the last event", || {
+        bed.kernel.did(&Call::Kill(9_000_201)).then_some(())
+    })
+    .await;
+    assert_eq!(count(), before + 1);
 }
 
 /// What a group does while it learns is learned once, and in Monitor told as a violation.
