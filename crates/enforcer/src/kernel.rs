@@ -21,6 +21,10 @@ pub trait Kernel: Send + Sync + 'static {
     /// What happens to an act nobody judges in time.
     fn set_fail_closed(&self, fail_closed: bool);
     fn drain_flows(&self) -> Result<Vec<Flow>, Error>;
+    /// Whether it refuses by itself what a policy's guard says.
+    fn guards(&self) -> bool {
+        false
+    }
     /// The lowest label to give: those below are a predecessor's.
     fn first_label(&self) -> u32 {
         1
@@ -65,6 +69,10 @@ impl Kernel for Control {
 
     fn drain_flows(&self) -> Result<Vec<Flow>, Error> {
         Control::drain_flows(self)
+    }
+
+    fn guards(&self) -> bool {
+        Control::guards(self)
     }
 
     fn first_label(&self) -> u32 {

@@ -259,7 +259,7 @@ impl Control {
             }
         };
         let guard = (guarded.flags, guarded.set);
-        if let Err(error) = installed.swap(&inner.maps, label, policy, guard) {
+        if let Err(error) = installed.swap(&inner.maps, label, policy, guard, guarded.watch) {
             installed.remove(&inner.maps);
             guarded.remove(&inner.maps);
             return Err(error);
@@ -483,7 +483,7 @@ impl Inner {
         let (Some(_), Some(policy)) = (&self.identifier, workload.policy.clone()) else {
             return Ok(());
         };
-        if policy.guard.files.is_empty() {
+        if policy.guard.files.is_empty() && policy.guard.profile.is_none() {
             return Ok(());
         }
         let fresh = self.resolve_guard(workload, &policy)?;
@@ -495,7 +495,7 @@ impl Inner {
             }
         };
         let guard = (fresh.flags, fresh.set);
-        if let Err(error) = installed.swap(&self.maps, label, &policy, guard) {
+        if let Err(error) = installed.swap(&self.maps, label, &policy, guard, fresh.watch) {
             fresh.remove(&self.maps);
             return Err(error);
         }
@@ -554,6 +554,8 @@ impl Inner {
             (&maps.exec_verdicts, 0),
             (&maps.file_rules, 0),
             (&maps.name_rules, 0),
+            (&maps.patterns, 0),
+            (&maps.programs, 0),
             (&maps.ports, 4),
             (&maps.rules, 4),
         ] {

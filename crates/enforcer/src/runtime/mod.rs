@@ -18,6 +18,7 @@ mod exec;
 mod file;
 mod incident;
 mod judge;
+mod kernel_profile;
 mod learn;
 mod loaded;
 mod member;
@@ -168,11 +169,15 @@ impl Runtime {
     }
 
     fn kernel_policy(&self, member: &Member) -> KernelPolicy {
-        let mut policy = member.plan.load().kernel.clone();
+        let plan = member.plan.load();
+        let privileged = member.workload.load().privileged;
+        let mut policy = plan.kernel.clone();
         policy.exec_allow.extend(member.allowed_dropped());
-        if !member.plan.load().loaders_listed {
+        if !plan.loaders_listed {
             policy.exec_deny.extend(&member.loaders);
         }
+        policy.drift_code = kernel_profile::drift_code(&plan, privileged);
+        kernel_profile::fill(&mut policy.guard, &plan, &member.users.load(), privileged);
         policy
     }
 

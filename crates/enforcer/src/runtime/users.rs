@@ -19,7 +19,7 @@ impl Users {
         bytes.map(|b| Self::parse(&b)).unwrap_or_default()
     }
 
-    fn parse(bytes: &[u8]) -> Self {
+    pub(super) fn parse(bytes: &[u8]) -> Self {
         let text = String::from_utf8_lossy(bytes);
         let mut users = HashMap::new();
         for line in text.lines() {
@@ -36,6 +36,20 @@ impl Users {
             }
         }
         Self(users)
+    }
+
+    /// The ids that go by a name in [`Self::name`]; none for no name.
+    pub(crate) fn ids(&self, name: &str) -> Vec<u32> {
+        let known = self.0.iter().filter(|(_, n)| *n == name).map(|(id, _)| *id);
+        let mut ids: Vec<u32> = known.collect();
+        let number = if name == "root" {
+            Some(0)
+        } else {
+            name.parse().ok()
+        };
+        ids.extend(number.filter(|id| !self.0.contains_key(id)));
+        ids.sort_unstable();
+        ids
     }
 
     /// The name, `root` for 0, else the number.
@@ -65,5 +79,15 @@ mod tests {
             assert_eq!(users.name(uid), name);
         }
         assert_eq!(Users::default().name(0), "root");
+        for (name, ids) in [
+            ("root", vec![0]),
+            ("70", vec![70]),
+            ("5", vec![5]),
+            ("x", vec![]),
+            ("", vec![]),
+        ] {
+            assert_eq!(users.ids(name), ids, "{name}");
+        }
+        assert_eq!(Users::default().ids("root"), [0]);
     }
 }

@@ -9,6 +9,7 @@
 
 mod call;
 mod container;
+mod cost;
 mod detect;
 mod docker;
 mod exec;
@@ -16,6 +17,7 @@ mod file;
 mod guard;
 mod hostile;
 mod network;
+mod profile;
 mod rig;
 mod ring;
 mod room;
