@@ -624,6 +624,7 @@ async fn what_was_refused_is_an_event_where_calls_are_not_told() {
                 task: call(label, "ptrace", 0).task,
                 op,
                 reason: DenyReason::Guard,
+                watched: false,
                 rule: 0,
                 path: path.to_owned(),
                 path_truncated: false,
