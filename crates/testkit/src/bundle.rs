@@ -22,6 +22,7 @@ pub struct BundleSpec {
     pub capabilities: Vec<String>,
     pub no_new_privileges: bool,
     pub memory_limit_bytes: Option<u64>,
+    pub privileged: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,15 +53,66 @@ pub const DEFAULT_CAPABILITIES: [&str; 14] = [
     "CAP_AUDIT_WRITE",
 ];
 
+const ALL_CAPABILITIES: [&str; 41] = [
+    "CAP_CHOWN",
+    "CAP_DAC_OVERRIDE",
+    "CAP_DAC_READ_SEARCH",
+    "CAP_FOWNER",
+    "CAP_FSETID",
+    "CAP_KILL",
+    "CAP_SETGID",
+    "CAP_SETUID",
+    "CAP_SETPCAP",
+    "CAP_LINUX_IMMUTABLE",
+    "CAP_NET_BIND_SERVICE",
+    "CAP_NET_BROADCAST",
+    "CAP_NET_ADMIN",
+    "CAP_NET_RAW",
+    "CAP_IPC_LOCK",
+    "CAP_IPC_OWNER",
+    "CAP_SYS_MODULE",
+    "CAP_SYS_RAWIO",
+    "CAP_SYS_CHROOT",
+    "CAP_SYS_PTRACE",
+    "CAP_SYS_PACCT",
+    "CAP_SYS_ADMIN",
+    "CAP_SYS_BOOT",
+    "CAP_SYS_NICE",
+    "CAP_SYS_RESOURCE",
+    "CAP_SYS_TIME",
+    "CAP_SYS_TTY_CONFIG",
+    "CAP_MKNOD",
+    "CAP_LEASE",
+    "CAP_AUDIT_WRITE",
+    "CAP_AUDIT_CONTROL",
+    "CAP_SETFCAP",
+    "CAP_MAC_OVERRIDE",
+    "CAP_MAC_ADMIN",
+    "CAP_SYSLOG",
+    "CAP_WAKE_ALARM",
+    "CAP_BLOCK_SUSPEND",
+    "CAP_AUDIT_READ",
+    "CAP_PERFMON",
+    "CAP_BPF",
+    "CAP_CHECKPOINT_RESTORE",
+];
+
 impl BundleSpec {
     pub fn to_json(&self) -> Value {
-        let capabilities = &self.capabilities;
+        let all = ALL_CAPABILITIES.map(str::to_owned).to_vec();
+        let capabilities = if self.privileged {
+            &all
+        } else {
+            &self.capabilities
+        };
         let mut linux = json!({
             "namespaces": self.namespaces(),
-            "resources": { "devices": [{ "allow": false, "access": "rwm" }] },
-            "maskedPaths": ["/proc/kcore", "/proc/keys"],
-            "readonlyPaths": ["/proc/bus", "/proc/sys"],
+            "resources": { "devices": [{ "allow": self.privileged, "access": "rwm" }] },
         });
+        if !self.privileged {
+            linux["maskedPaths"] = json!(["/proc/kcore", "/proc/keys"]);
+            linux["readonlyPaths"] = json!(["/proc/bus", "/proc/sys"]);
+        }
         if let Some(path) = &self.cgroup_path {
             linux["cgroupsPath"] = json!(path);
         }
