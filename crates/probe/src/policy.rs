@@ -109,7 +109,6 @@ pub struct Guard {
 
 /// Acts whose first use is told though nothing forbids it: what a workload does while it is learned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(clippy::struct_excessive_bools, reason = "independent switches")]
 pub struct Watch {
     pub mount: bool,
     pub ptrace: bool,
