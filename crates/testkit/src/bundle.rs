@@ -97,9 +97,23 @@ const ALL_CAPABILITIES: [&str; 41] = [
     "CAP_CHECKPOINT_RESTORE",
 ];
 
+/// Every capability that this process may hand on: a container's machine may withhold some.
+fn bounding_capabilities() -> Vec<String> {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status
+        .lines()
+        .find_map(|line| line.strip_prefix("CapPrm:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or(0);
+    let held = ALL_CAPABILITIES.iter().enumerate();
+    held.filter(|(bit, _)| mask >> bit & 1 == 1)
+        .map(|(_, name)| (*name).to_owned())
+        .collect()
+}
+
 impl BundleSpec {
     pub fn to_json(&self) -> Value {
-        let all = ALL_CAPABILITIES.map(str::to_owned).to_vec();
+        let all = bounding_capabilities();
         let capabilities = if self.privileged {
             &all
         } else {
@@ -159,6 +173,8 @@ impl BundleSpec {
             json!({ "destination": "/proc", "type": "proc", "source": "proc" }),
             json!({ "destination": "/dev", "type": "tmpfs", "source": "tmpfs",
                     "options": ["nosuid", "strictatime", "mode=755", "size=65536k"] }),
+            json!({ "destination": "/dev/pts", "type": "devpts", "source": "devpts",
+                    "options": ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"] }),
             json!({ "destination": "/dev/shm", "type": "tmpfs", "source": "shm",
                     "options": ["nosuid", "nodev", "mode=1777", "size=65536k"] }),
         ];

