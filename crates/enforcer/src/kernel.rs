@@ -21,6 +21,10 @@ pub trait Kernel: Send + Sync + 'static {
     /// What happens to an act nobody judges in time.
     fn set_fail_closed(&self, fail_closed: bool);
     fn drain_flows(&self) -> Result<Vec<Flow>, Error>;
+    /// Whether it refuses by itself what a policy's guard says.
+    fn guards(&self) -> bool {
+        false
+    }
     /// The lowest label to give: those below are a predecessor's.
     fn first_label(&self) -> u32 {
         1
@@ -59,12 +63,20 @@ impl Kernel for Control {
         Control::kill(self, pid)
     }
 
+    fn watch_calls(&self, filter: &CallFilter) -> Result<(), Error> {
+        Control::watch_calls(self, filter)
+    }
+
     fn set_fail_closed(&self, fail_closed: bool) {
         Control::set_fail_closed(self, fail_closed);
     }
 
     fn drain_flows(&self) -> Result<Vec<Flow>, Error> {
         Control::drain_flows(self)
+    }
+
+    fn guards(&self) -> bool {
+        Control::guards(self)
     }
 
     fn first_label(&self) -> u32 {

@@ -43,6 +43,8 @@ use tokio_util::sync::CancellationToken;
 const EVENT_QUEUE: usize = 16_384;
 const HOLD_QUEUE: usize = 4096;
 const SYNC_INTERVAL: Duration = Duration::from_millis(200);
+/// How soon events are looked at then.
+const PROMPT: Duration = Duration::from_millis(4);
 const SECOND: Duration = Duration::from_secs(1);
 const RECONCILE_INTERVAL: Duration = Duration::from_secs(5);
 const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
@@ -143,7 +145,15 @@ pub async fn serve(
 
 impl Enforcer {
     /// Opens the data folder and starts looking for containers. Must be called in a tokio runtime.
-    pub fn open(config: Config, uplink: Arc<dyn Uplink>) -> Result<Self, EnforcerError> {
+    pub fn open(mut config: Config, uplink: Arc<dyn Uplink>) -> Result<Self, EnforcerError> {
+        // What rules ask of a process is read while it lives, which may not be long.
+        if config
+            .rules
+            .as_deref()
+            .is_some_and(crate::runtime::asks_of_processes)
+        {
+            config.probe.flush_interval = config.probe.flush_interval.min(PROMPT);
+        }
         let world = World::of_node(&config)?;
         Self::open_in(config, uplink, world)
     }
@@ -342,6 +352,7 @@ fn start_kernel(
                     obituary(&end),
                 );
             }
+            parts.runtime.watch_calls();
             let text = format!("enforcer started, tier {}", node.tier);
             out.activity(LogLevel::Info, "Agent.Start", text);
             for reason in &node.reasons {

@@ -1,7 +1,8 @@
 //! The handle for labels, policies, held processes, flows and counters.
 
 use crate::{
-    Attach, Error, Flow, KernelPolicy, LastEnd,
+    Attach, CallFilter, Error, Flow, KernelPolicy, LastEnd,
+    call::watch::CallWatch,
     fanotify::{Board, Marks, Notifier, Tally, Watches},
     flow::FlowReader,
     guard::{self, Guarded, Identifier},
@@ -52,6 +53,7 @@ pub(crate) struct Inner {
     fail_closed: Arc<AtomicBool>,
     board: Arc<Board>,
     pub(crate) programs: Vec<OwnedFd>,
+    pub(crate) calls: CallWatch,
     identifier: Option<Identifier>,
     pins: Option<Pins>,
     refused: Refused,
@@ -80,6 +82,7 @@ pub(crate) struct Parts {
     pub(crate) board: Arc<Board>,
     pub(crate) last_end: Option<LastEnd>,
     pub(crate) programs: Vec<OwnedFd>,
+    pub(crate) calls: CallWatch,
     pub(crate) identifier: Option<Identifier>,
     pub(crate) pins: Option<Pins>,
     pub(crate) refused: Refused,
@@ -109,6 +112,7 @@ impl Control {
             board,
             last_end,
             programs,
+            calls,
             identifier,
             pins,
             refused,
@@ -125,6 +129,7 @@ impl Control {
             fail_closed,
             board,
             programs,
+            calls,
             identifier,
             pins,
             refused,
@@ -274,7 +279,7 @@ impl Control {
             }
         };
         let guard = (guarded.flags, guarded.set);
-        if let Err(error) = installed.swap(&inner.maps, label, policy, guard) {
+        if let Err(error) = installed.swap(&inner.maps, label, policy, guard, guarded.watch) {
             installed.remove(&inner.maps);
             guarded.remove(&inner.maps);
             return Err(error);
@@ -297,6 +302,17 @@ impl Control {
             marks.forget_answers();
         }
         placed
+    }
+
+    /// Tells the calls that the filter asks for from now on, and no others. Nothing is attached to
+    /// system calls while it asks for none.
+    pub fn watch_calls(&self, filter: &CallFilter) -> Result<(), Error> {
+        self.inner.calls.put(&self.inner.maps, filter)
+    }
+
+    /// Detaches from system calls, for good.
+    pub(crate) fn close_calls(&self) {
+        self.inner.calls.close();
     }
 
     /// Lets a held process run. False when it was not held any more.
@@ -498,7 +514,7 @@ impl Inner {
         let (Some(_), Some(policy)) = (&self.identifier, workload.policy.clone()) else {
             return Ok(());
         };
-        if policy.guard.files.is_empty() {
+        if policy.guard.files.is_empty() && policy.guard.profile.is_none() {
             return Ok(());
         }
         let fresh = self.resolve_guard(workload, &policy)?;
@@ -510,7 +526,7 @@ impl Inner {
             }
         };
         let guard = (fresh.flags, fresh.set);
-        if let Err(error) = installed.swap(&self.maps, label, &policy, guard) {
+        if let Err(error) = installed.swap(&self.maps, label, &policy, guard, fresh.watch) {
             fresh.remove(&self.maps);
             return Err(error);
         }
@@ -569,6 +585,8 @@ impl Inner {
             (&maps.exec_verdicts, 0),
             (&maps.file_rules, 0),
             (&maps.name_rules, 0),
+            (&maps.patterns, 0),
+            (&maps.programs, 0),
             (&maps.ports, 4),
             (&maps.rules, 4),
         ] {

@@ -51,6 +51,7 @@ impl Probe {
             kernel,
             maps,
             programs,
+            calls,
             cgroup2,
             identifier,
             pins,
@@ -90,6 +91,7 @@ impl Probe {
             board: Arc::clone(&board),
             last_end: config.state_dir.as_deref().and_then(LastEnd::take),
             programs,
+            calls,
             identifier,
             pins,
             refused,
@@ -170,6 +172,7 @@ impl Drop for Probe {
         self.hold.stop();
         // Detached first, so that nothing new is held or refused while threads end.
         self.kernel = None;
+        self.control.close_calls();
         if let Some(marks) = &self.marks {
             marks.clear();
         }

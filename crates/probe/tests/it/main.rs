@@ -7,7 +7,9 @@
     reason = "tests"
 )]
 
+mod call;
 mod container;
+mod cost;
 mod detect;
 mod docker;
 mod exec;
@@ -15,6 +17,7 @@ mod file;
 mod guard;
 mod hostile;
 mod network;
+mod profile;
 mod rig;
 mod ring;
 mod room;
