@@ -203,7 +203,9 @@ impl Twin {
             let groups = self.groups.each_ref().map(AsRawFd::as_raw_fd);
             let done = self.board.answer_for(ticket, |fd| {
                 // One of the two knows the number as a question.
-                groups.map(|group| sys::respond_to(group, fd, allow));
+                for group in groups {
+                    sys::respond_to(group, fd, allow);
+                }
             });
             if done {
                 self.count(allow);
