@@ -5,7 +5,10 @@
 //! runs these. What each line raised is printed. The corpus is read from the reference folder and
 //! is no part of this project: without it these tests skip.
 
-use crate::harness::{DEADLINE, Server, node_lock};
+use crate::{
+    attacks::switch,
+    harness::{DEADLINE, Server, node_lock},
+};
 use rampart_testkit::{Rootfs, RuncContainer, require, wait_for};
 use serde_json::Value;
 use std::{
@@ -98,6 +101,8 @@ impl Ground {
             .tmpfs("/tmp")
             .mount(&self.runner, "/one.sh", true)
             .capability("CAP_NET_ADMIN")
+            .label("com.docker.compose.service", "web")
+            .label("com.docker.compose.project", "shop")
             .env(&format!("CMD={}", line.command))
             .args(["/bin/bash", "/one.sh"]);
         // Its copy is a program file that the container makes: only where the line asks for it.
@@ -114,8 +119,10 @@ impl Ground {
     }
 }
 
-/// By container: names and levels of what was told of it.
+/// By container: names and levels of what was told of it, and what was refused.
 type Told = BTreeMap<String, BTreeSet<(String, String)>>;
+/// The mark of a record whose act was stopped.
+const STOPPED: &str = "stopped: ";
 
 fn told(server: &Server) -> Told {
     let mut told = Told::new();
@@ -129,6 +136,10 @@ fn told(server: &Server) -> Told {
                 name => name,
             };
             let of = told.entry(text("workload_id")).or_default();
+            if text("action") == "deny" {
+                let what = format!("{STOPPED}{} {}", name, text("proc_path"));
+                of.insert((what, text("level")));
+            }
             of.insert((name, text("level")));
         }
         if rows.len() < 500 {
@@ -259,4 +270,47 @@ fn ordinary_work_is_quiet() {
     }
     println!("{} lines, {} alerts", lines.len(), loud.len());
     assert!(loud.is_empty(), "{loud:#?}");
+}
+
+/// What was learned once goes on working in Protect, and attacks of the same containers are
+/// stopped: the table tells which.
+#[test]
+fn learned_work_goes_on_in_protect() {
+    let Some(folder) = ready("corpus::learned_work_goes_on_in_protect") else {
+        return;
+    };
+    let _one = node_lock();
+    let data = tempfile::tempdir().unwrap();
+    let ground = Ground::new(&folder);
+    let server = watched(&data, &ground);
+    let work = lines(&folder.join("benign.tsv"));
+    run(&server, &ground, &work);
+    switch(&server, "Protect");
+    let rounds = std::env::var("RAMPART_CORPUS_ROUNDS").ok();
+    let rounds: usize = rounds.and_then(|text| text.parse().ok()).unwrap_or(1);
+    let stopped = |lines: &[Line]| {
+        let mut stopped = Vec::new();
+        for (line, (said, told)) in lines.iter().zip(run(&server, &ground, lines)) {
+            let names = names(&told);
+            let acts: Vec<&str> = names
+                .iter()
+                .filter_map(|(name, _)| name.strip_prefix(STOPPED))
+                .collect();
+            println!("{}\t{acts:?}\t[{said}]", line.id);
+            if !acts.is_empty() {
+                stopped.push(format!("{}: {}", line.id, acts.join("; ")));
+            }
+        }
+        stopped
+    };
+    let refused: Vec<String> = (0..rounds).flat_map(|_| stopped(&work)).collect();
+    println!(
+        "{rounds} rounds of {} lines, {} refused",
+        work.len(),
+        refused.len()
+    );
+    let attacks = lines(&folder.join("attacks.tsv"));
+    let held = stopped(&attacks);
+    println!("{} attacks, {} stopped", attacks.len(), held.len());
+    assert!(refused.is_empty(), "{refused:#?}");
 }
