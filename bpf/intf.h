@@ -20,7 +20,7 @@
  * Of every structure and map below. Programs and maps that are pinned belong to the version that
  * made them: raise it with every change of what maps hold.
  */
-#define RP_LAYOUT_VERSION 1
+#define RP_LAYOUT_VERSION 2
 
 /* Records wait in the ring until this many bytes accrue or the consumer's timer fires. */
 #define RP_WAKE_BYTES (64 * 1024)
@@ -37,6 +37,7 @@ enum rp_kind {
 	RP_CGROUP_MADE = 9,
 	RP_CGROUP_GONE = 10,
 	RP_DENIED = 11,
+	RP_CALL = 12,
 };
 
 struct rp_head {
@@ -99,6 +100,8 @@ enum rp_reason {
 	RP_REASON_GUARD = 6,
 	/* Memory that was written and holds no file. */
 	RP_REASON_ANONYMOUS = 7,
+	/* Not in the profile; `rule` is the rule that denies, or 0. */
+	RP_REASON_PROFILE = 8,
 };
 
 struct rp_exec {
@@ -233,6 +236,8 @@ enum rp_op {
 
 enum rp_denied_flag {
 	RP_DENIED_PATH_CUT = 1,
+	/* It took place: the policy watches for it. */
+	RP_DENIED_WATCHED = 2,
 };
 
 struct rp_denied {
@@ -248,6 +253,76 @@ struct rp_denied {
 	__u32 flags;
 	__u32 path_len;
 	char path[RP_PATH];
+};
+
+enum rp_call_via {
+	RP_VIA_NATIVE = 0,
+	RP_VIA_COMPAT = 1,
+	RP_VIA_URING = 2,
+};
+
+enum rp_call_flag {
+	/* `fd` means something, and so does what lies behind it. */
+	RP_CALL_FD = 1,
+	RP_CALL_FILE = 2,
+	RP_CALL_CREATED = 4,
+	RP_CALL_UPPER = 8,
+	/* The path is the descriptor's file. */
+	RP_CALL_RESOLVED = 16,
+	RP_CALL_CUT = 32,
+	/* `path`, `other`: to be appended to what is sent as their base. */
+	RP_CALL_BASE = 64,
+	RP_CALL_OTHER_BASE = 128,
+	RP_CALL_SOCKET = 256,
+};
+
+enum rp_fd_kind {
+	RP_FD_OTHER = 0,
+	RP_FD_FILE = 1,
+	RP_FD_DIRECTORY = 2,
+	RP_FD_CHARACTER = 3,
+	RP_FD_BLOCK = 4,
+	RP_FD_PIPE = 5,
+	RP_FD_INET = 6,
+	RP_FD_UNIX = 7,
+	RP_FD_SOCKET = 8,
+	RP_FD_UNLINKED = 9,
+};
+
+#define RP_CALL_ADDRESS 128
+#define RP_CALL_DATA (5 * RP_PATH + RP_CALL_ADDRESS)
+
+/* A system call, after it returned. */
+struct rp_call {
+	struct rp_head head;
+	struct rp_task task;
+	__s64 result;
+	__u64 args[6];
+	__u64 fd_ino;
+	__u32 flags;
+	__s32 fd;
+	__u32 fd_mode;
+	__u32 fd_flags;
+	__u32 fd_dev;
+	__u16 call;
+	__u8 via;
+	__u8 fd_kind;
+	__u16 family;
+	__u16 socket_type;
+	__u16 local_port;
+	__u16 peer_port;
+	__u8 local[16];
+	__u8 peer[16];
+	/* Lengths of what lies in `data`, in this order. */
+	__u16 fd_path_len;
+	__u16 path_len;
+	__u16 base_len;
+	__u16 other_len;
+	__u16 other_base_len;
+	__u16 address_len;
+	__u8 protocol;
+	__u8 pad[3];
+	__u8 data[RP_CALL_DATA];
 };
 
 struct rp_cgroup {
@@ -320,6 +395,16 @@ enum rp_guard {
 	RP_GUARD_RAW_SOCKET = 512,
 	RP_GUARD_LISTEN = 1024,
 	RP_GUARD_ANON_EXEC = 2048,
+	/* What `programs` does not allow does not run. */
+	RP_GUARD_PROFILE = 4096,
+	/* Some programs are allowed below a parent only; some anywhere below a directory. */
+	RP_GUARD_PARENTS = 8192,
+	RP_GUARD_BELOW = 16384,
+	/* An allowed program must be the image's own. */
+	RP_GUARD_ZERO_DRIFT = 32768,
+	RP_GUARD_PATTERNS = 65536,
+	/* Of `watch` only: code is mapped that the image did not ship. */
+	RP_GUARD_DRIFT_CODE = 131072,
 };
 
 /* `policies`: label to this. Replacing the element is the atomic swap. */
@@ -330,9 +415,11 @@ struct rp_policy {
 	/* rp_guard bits, and the set of file rules in force. */
 	__u32 guard;
 	__u32 guard_set;
+	/* rp_guard bits whose first use is told; the programs clear them. */
+	__u32 watch;
 	/* rp_verdict for flows that no rule matches. */
 	__u8 default_verdict;
-	__u8 pad[7];
+	__u8 pad[3];
 };
 
 /*
@@ -377,6 +464,56 @@ struct rp_name_key {
 	__u32 len;
 	/* FNV-1a. */
 	__u64 hash;
+};
+
+/* `patterns`: names with one star, in a directory (and below it: RP_FILE_TREE). */
+struct rp_pattern {
+	__u32 flags;
+	__u32 rule;
+	/* Before and after the star: length and FNV-1a. */
+	__u32 prefix_len;
+	__u32 suffix_len;
+	__u64 prefix_hash;
+	__u64 suffix_hash;
+};
+
+/* Patterns a directory may have; their keys are rp_file_key with the place for `rule`. */
+#define RP_PATTERNS 8
+
+enum rp_program_kind {
+	RP_PROGRAM_FILE = 0,
+	/* A name directly in a directory; without one (0) anywhere. */
+	RP_PROGRAM_NAME = 1,
+	/* A name, or any (0), somewhere below a directory. */
+	RP_PROGRAM_BELOW = 2,
+	/* What a file or a name starts may run. */
+	RP_PROGRAM_PARENT = 3,
+};
+
+/* `programs`: rules of a profile, the lowest rank decides. */
+struct rp_program_key {
+	__u32 set;
+	__u32 kind;
+	__u64 ino;
+	/* FNV-1a of a name; 0 without one. */
+	__u64 hash;
+	__u32 dev;
+	__u32 generation;
+	__u32 uid;
+	__u32 pad;
+};
+
+#define RP_ANY_UID 0xffffffff
+
+enum rp_program_flag {
+	RP_PROGRAM_DENY = 1,
+	/* The file may be another than the image's. */
+	RP_PROGRAM_UPDATE = 2,
+};
+
+struct rp_program {
+	__u32 rank;
+	__u32 flags;
 };
 
 /* Context of the program `identify`: the files behind an open descriptor. */
@@ -485,6 +622,112 @@ struct rp_sock_state {
 	char comm[RP_COMM];
 };
 
+/*
+ * `call_table`: which calls are told, and what their arguments are. The native numbers come first,
+ * then those of the 32-bit table, of socketcall(2), and of io_uring's operations.
+ */
+#define RP_CALLS_COMPAT 1024
+#define RP_CALLS_SOCKET 2048
+#define RP_CALLS_URING 2080
+#define RP_CALLS 2336
+
+enum rp_call_shape {
+	RP_SHAPE_PLAIN = 0,
+	/* The result is a file that was opened by its path. */
+	RP_SHAPE_OPEN = 1,
+	/* The same; flags and mode are in memory. */
+	RP_SHAPE_OPEN_HOW = 2,
+	/* Told when it makes a descriptor. */
+	RP_SHAPE_FCNTL = 3,
+	/* Told to the parent when there are new namespaces. */
+	RP_SHAPE_CLONE = 4,
+	/* The same; flags are in memory. */
+	RP_SHAPE_CLONE3 = 5,
+	/* An address and its length. */
+	RP_SHAPE_ADDRESS = 6,
+	/* The same; told when there is one and not lately the same. */
+	RP_SHAPE_SEND = 7,
+	/* An address and a pointer to its length. */
+	RP_SHAPE_RECEIVE = 8,
+	/* A message that may hold an address. */
+	RP_SHAPE_MESSAGE = 9,
+};
+
+enum rp_call_spec_flag {
+	RP_SPEC_FAILED = 1,
+	RP_SPEC_CRITICAL = 2,
+	/* What succeeds is told otherwise. */
+	RP_SPEC_ONLY_FAILED = 4,
+	/* A call that goes on in the background counts as one that succeeded. */
+	RP_SPEC_PENDING = 8,
+};
+
+/* Instead of the number of an argument. */
+#define RP_ARG_CWD 6
+#define RP_ARG_RESULT 7
+#define RP_ARG_NONE 255
+
+struct rp_call_spec {
+	/* 0: not told. Else which row of user space's table. */
+	__u16 call;
+	__u8 shape;
+	__u8 flags;
+	__u8 fd_arg;
+	__u8 path_arg;
+	/* What a relative path is relative to; none: the text is no path. */
+	__u8 dir_arg;
+	__u8 other_arg;
+	__u8 other_dir_arg;
+	__u8 address_arg;
+	__u8 pad[2];
+};
+
+enum rp_call_match {
+	RP_MATCH_NAME = 1,
+	RP_MATCH_COMPONENT = 2,
+};
+
+/* The only element of `call_config`. */
+struct rp_call_config {
+	/* Unlabelled processes too. */
+	__u8 host;
+	/* Opens for reading are told only if a path matches. */
+	__u8 filter_reads;
+	/* rp_call_match bits that any element of `call_names` has. */
+	__u8 matching;
+	__u8 prefixes;
+	__u32 self_pid;
+};
+
+#define RP_CALL_PREFIX 252
+
+/* `call_prefixes`, a trie. */
+struct rp_call_prefix {
+	/* In bits. */
+	__u32 prefix_len;
+	__u8 path[RP_CALL_PREFIX];
+};
+
+#define RP_CALL_NAME 64
+
+/* `call_names`: zeros after the name. */
+struct rp_call_name {
+	__u8 name[RP_CALL_NAME];
+};
+
+/* `call_seen`: when this was last told. */
+struct rp_call_seen {
+	__u64 what[4];
+	__u32 pid;
+	__u32 kind;
+};
+
+/* `call_rate`: critical records of a label in a second. */
+struct rp_call_rate {
+	__u64 second;
+	__u64 count;
+};
+
 /* Indices of `counters`, per CPU. */
 enum rp_counter {
 	RP_COUNT_EVENTS = 0,
@@ -498,7 +741,9 @@ enum rp_counter {
 	RP_COUNT_EXECS_DENIED = 8,
 	RP_COUNT_FILES_DENIED = 9,
 	RP_COUNT_ACTS_DENIED = 10,
-	RP_COUNTERS = 11,
+	/* Calls not told because the same had just been told. */
+	RP_COUNT_CALLS_REPEATED = 11,
+	RP_COUNTERS = 12,
 };
 
 #endif

@@ -15,6 +15,7 @@
 #include "lib/cred.h"
 #include "lib/net.h"
 #include "lib/guard.h"
+#include "lib/call.h"
 
 #include "prog/fork.bpf.c"
 #include "prog/exec.bpf.c"
@@ -26,6 +27,8 @@
 #include "prog/packet.bpf.c"
 #include "prog/identify.bpf.c"
 
+#include "prog/call.bpf.c"
+#include "prog/call_uring.bpf.c"
 #include "prog/lsm_task_alloc.bpf.c"
 #include "prog/lsm_bprm_check_security.bpf.c"
 #include "prog/lsm_bprm_committed_creds.bpf.c"

@@ -15,6 +15,11 @@ struct rp_layout {
 	struct rp_net net;
 	struct rp_cgroup cgroup;
 	struct rp_denied denied;
+	struct rp_call call;
+	struct rp_call_spec call_spec;
+	struct rp_call_config call_config;
+	struct rp_call_prefix call_prefix;
+	struct rp_call_name call_name;
 	struct rp_config config;
 	struct rp_label label;
 	struct rp_state state;
@@ -23,6 +28,9 @@ struct rp_layout {
 	struct rp_file_key file_key;
 	struct rp_file_rule file_rule;
 	struct rp_name_key name_key;
+	struct rp_pattern pattern;
+	struct rp_program_key program_key;
+	struct rp_program program;
 	struct rp_identify identify;
 	struct rp_port_key port_key;
 	struct rp_rule_key rule_key;

@@ -28,7 +28,7 @@ fuzz_target!(|data: &[u8]| {
     check(data);
     // The kind in the first byte, so that every decoder is reached.
     let [kind, rest @ ..] = data else { return };
-    let mut record = (u32::from(*kind) % 12).to_le_bytes().to_vec();
+    let mut record = (u32::from(*kind) % 13).to_le_bytes().to_vec();
     record.extend_from_slice(&(data.len() as u32).to_le_bytes());
     record.extend_from_slice(&[0; 8]);
     record.extend_from_slice(rest);

@@ -4,6 +4,10 @@
 //! memory after the call, where another thread may have changed them; strings are bounded by
 //! `bpf/intf.h`.
 
+pub(crate) mod decode;
+pub(crate) mod table;
+pub(crate) mod watch;
+
 use crate::event::{FileId, Task};
 use rampart_model::Timestamp;
 use std::{collections::BTreeSet, net::SocketAddr};
@@ -26,6 +30,8 @@ pub struct Call {
     pub fd: Option<CallFd>,
     /// From the caller's root, absolute. Empty when the call has none.
     pub path: String,
+    /// Of an open, as the caller wrote it, if that is not `path`: relative, with links or `..` in it.
+    pub given: String,
     /// The other path of a rename or link, the target of a mount.
     pub other_path: String,
     /// The kernel walked `path` itself: no link, no `..` is left in it.
@@ -103,7 +109,7 @@ pub struct CallFilter {
     pub calls: BTreeSet<&'static str>,
     pub host: bool,
     /// Opens for reading are told only for these; `None` tells all of them. Opens that write or
-    /// create are always told.
+    /// create are always told, and opens by handle.
     pub reads: Option<PathFilter>,
     /// Failed calls are told too.
     pub failed: bool,
@@ -118,4 +124,11 @@ pub struct PathFilter {
     pub names: BTreeSet<String>,
     /// Components anywhere, whole: `.aws`.
     pub components: BTreeSet<String>,
+}
+
+impl CallFilter {
+    /// Every call that can be asked for.
+    pub fn known() -> impl Iterator<Item = &'static str> {
+        table::ALL.iter().map(|row| row.name)
+    }
 }

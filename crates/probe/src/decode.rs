@@ -78,6 +78,7 @@ pub(crate) fn decode(bytes: &[u8], clock: Clock) -> Option<Event> {
         }
         kind::CGROUP_MADE | kind::CGROUP_GONE => cgroup(bytes, head.kind)?,
         kind::DENIED => denied(bytes, at)?,
+        kind::CALL => Event::Call(Box::new(crate::call::decode::decode(bytes, at)?)),
         _ => return None,
     })
 }
@@ -102,6 +103,7 @@ fn denied(bytes: &[u8], at: Timestamp) -> Option<Event> {
         5 => DenyReason::Protected,
         6 => DenyReason::Guard,
         7 => DenyReason::Anonymous,
+        8 => DenyReason::Profile,
         code => DenyReason::Exec(reason(code)?),
     };
     Some(Event::Denied(Box::new(Denied {
@@ -110,6 +112,7 @@ fn denied(bytes: &[u8], at: Timestamp) -> Option<Event> {
         op: *DeniedOp::ALL.get(op)?,
         reason,
         rule: record.rule,
+        watched: record.flags & intf::DENIED_WATCHED != 0,
         // A walk without a mount ends at the root of the file system, which names itself.
         path: text(path).replacen("//", "/", 1),
         path_truncated: record.flags & intf::DENIED_PATH_CUT != 0
@@ -238,7 +241,7 @@ fn exec(bytes: &[u8], at: Timestamp) -> Option<(intf::ExecRecord, Exec)> {
     Some((record, exec))
 }
 
-fn take<'a>(rest: &mut &'a [u8], len: u16) -> Option<&'a [u8]> {
+pub(crate) fn take<'a>(rest: &mut &'a [u8], len: u16) -> Option<&'a [u8]> {
     let (front, back) = rest.split_at_checked(usize::from(len))?;
     *rest = back;
     Some(front)
@@ -285,7 +288,7 @@ fn reason(code: u32) -> Option<KillReason> {
     })
 }
 
-fn task(record: &intf::TaskRecord) -> Task {
+pub(crate) fn task(record: &intf::TaskRecord) -> Task {
     Task {
         pid: record.pid,
         tid: record.tid,
@@ -309,7 +312,7 @@ fn comm(bytes: &[u8]) -> String {
     text(bytes.split(|b| *b == 0).next().unwrap_or_default())
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
@@ -362,7 +365,7 @@ mod tests {
     #[test]
     fn short_records_give_nothing() {
         let clock = Clock::now();
-        for kind in 0..13u32 {
+        for kind in 0..14u32 {
             for len in [0usize, 4, 15, 16, 20, 31] {
                 let mut bytes = vec![0u8; len];
                 if let Some(front) = bytes.get_mut(..4) {

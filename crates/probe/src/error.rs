@@ -34,6 +34,14 @@ pub enum Error {
     },
     #[error("map {0} is missing from the kernel programs")]
     NoMap(&'static str),
+    #[error("this kernel refuses the program that tells system calls")]
+    NoCalls,
+    #[error("there is no system call {0} to tell")]
+    UnknownCall(String),
+    #[error(
+        "{0:?} is neither an absolute path nor a name of 1 to 63 bytes: opens cannot be told by it"
+    )]
+    BadPath(String),
     #[error("label 0 is the host and cannot be given to a workload")]
     HostLabel,
     #[error("the policy needs more than {limit} {what}")]

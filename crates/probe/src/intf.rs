@@ -97,12 +97,30 @@ structures! {
     "rp_name_key" NameKey {
         set: u32, dev: u32, ino: u64, generation: u32, len: u32, hash: u64,
     }
+    "rp_pattern" Pattern {
+        flags: u32, rule: u32, prefix_len: u32, suffix_len: u32, prefix_hash: u64,
+        suffix_hash: u64,
+    }
+    "rp_program_key" ProgramKey {
+        set: u32, kind: u32, ino: u64, hash: u64, dev: u32, generation: u32, uid: u32, pad: u32,
+    }
+    "rp_program" Program { rank: u32, flags: u32 }
     "rp_identify" Identify { fd: u32, count: u32, keys: [FileKey; 2] }
     "rp_label" LabelValue { label: u32, flags: u32 }
     "rp_state" StateValue { label: u32, flags: u32, uid: u32, euid: u32, caps: u64 }
     "rp_policy" PolicyValue {
-        flags: u32, set: u32, guard: u32, guard_set: u32, default_verdict: u8, pad: [u8; 7],
+        flags: u32, set: u32, guard: u32, guard_set: u32, watch: u32, default_verdict: u8,
+        pad: [u8; 3],
     }
+    "rp_call_spec" CallSpec {
+        call: u16, shape: u8, flags: u8, fd_arg: u8, path_arg: u8, dir_arg: u8, other_arg: u8,
+        other_dir_arg: u8, address_arg: u8, pad: [u8; 2],
+    }
+    "rp_call_config" CallConfig {
+        host: u8, filter_reads: u8, matching: u8, prefixes: u8, self_pid: u32,
+    }
+    "rp_call_prefix" CallPrefix { prefix_len: u32, path: [u8; 252] }
+    "rp_call_name" CallName { name: [u8; 64] }
     "rp_exec_key" ExecKey { set: u32, dev: u32, ino: u64 }
     "rp_port_key" PortKey { prefix_len: u32, set: u32, proto: u8, dir: u8, port_be: [u8; 2] }
     "rp_rule_key" RuleKey {
@@ -185,6 +203,44 @@ unsafe impl Pod for DeniedRecord {}
 
 const _: () = assert!(size_of::<DeniedRecord>() == 16 + 88 + 16 + 24);
 
+/// The fixed part of `rp_call`; `data` follows.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct CallRecord {
+    pub(crate) head: Head,
+    pub(crate) task: TaskRecord,
+    pub(crate) result: i64,
+    pub(crate) args: [u64; 6],
+    pub(crate) fd_ino: u64,
+    pub(crate) flags: u32,
+    pub(crate) fd: i32,
+    pub(crate) fd_mode: u32,
+    pub(crate) fd_flags: u32,
+    pub(crate) fd_dev: u32,
+    pub(crate) call: u16,
+    pub(crate) via: u8,
+    pub(crate) fd_kind: u8,
+    pub(crate) family: u16,
+    pub(crate) socket_type: u16,
+    pub(crate) local_port: u16,
+    pub(crate) peer_port: u16,
+    pub(crate) local: [u8; 16],
+    pub(crate) peer: [u8; 16],
+    pub(crate) fd_path_len: u16,
+    pub(crate) path_len: u16,
+    pub(crate) base_len: u16,
+    pub(crate) other_len: u16,
+    pub(crate) other_base_len: u16,
+    pub(crate) address_len: u16,
+    pub(crate) protocol: u8,
+    pub(crate) pad: [u8; 3],
+}
+
+// SAFETY: repr(C), integers and arrays only; the assertion below leaves no padding.
+unsafe impl Pod for CallRecord {}
+
+const _: () = assert!(size_of::<CallRecord>() == 16 + 88 + 64 + 24 + 8 + 32 + 12 + 4);
+
 pub(crate) mod kind {
     pub(crate) const FORK: u32 = 1;
     pub(crate) const EXEC: u32 = 2;
@@ -197,6 +253,61 @@ pub(crate) mod kind {
     pub(crate) const CGROUP_MADE: u32 = 9;
     pub(crate) const CGROUP_GONE: u32 = 10;
     pub(crate) const DENIED: u32 = 11;
+    pub(crate) const CALL: u32 = 12;
+}
+
+/// Of system calls.
+pub(crate) mod call {
+    /// Where the parts of `call_table` begin, and its size.
+    pub(crate) const COMPAT: u32 = 1024;
+    pub(crate) const SOCKET: u32 = 2048;
+    pub(crate) const URING: u32 = 2080;
+    pub(crate) const CALLS: u32 = 2336;
+
+    pub(crate) const ARG_CWD: u8 = 6;
+    pub(crate) const ARG_RESULT: u8 = 7;
+    pub(crate) const ARG_NONE: u8 = 255;
+
+    pub(crate) mod shape {
+        pub(crate) const PLAIN: u8 = 0;
+        pub(crate) const OPEN: u8 = 1;
+        pub(crate) const OPEN_HOW: u8 = 2;
+        pub(crate) const FCNTL: u8 = 3;
+        pub(crate) const CLONE: u8 = 4;
+        pub(crate) const CLONE3: u8 = 5;
+        pub(crate) const ADDRESS: u8 = 6;
+        pub(crate) const SEND: u8 = 7;
+        pub(crate) const RECEIVE: u8 = 8;
+        pub(crate) const MESSAGE: u8 = 9;
+    }
+
+    pub(crate) mod spec_flag {
+        pub(crate) const FAILED: u8 = 1;
+        pub(crate) const CRITICAL: u8 = 2;
+        pub(crate) const ONLY_FAILED: u8 = 4;
+        pub(crate) const PENDING: u8 = 8;
+    }
+
+    pub(crate) mod matching {
+        pub(crate) const NAME: u32 = 1;
+        pub(crate) const COMPONENT: u32 = 2;
+    }
+
+    pub(crate) mod via {
+        pub(crate) const COMPAT: u8 = 1;
+        pub(crate) const URING: u8 = 2;
+    }
+
+    /// Bits of a record's `flags`.
+    pub(crate) mod flag {
+        pub(crate) const FD: u32 = 1;
+        pub(crate) const CREATED: u32 = 4;
+        pub(crate) const UPPER: u32 = 8;
+        pub(crate) const RESOLVED: u32 = 16;
+        pub(crate) const CUT: u32 = 32;
+        pub(crate) const BASE: u32 = 64;
+        pub(crate) const OTHER_BASE: u32 = 128;
+    }
 }
 
 pub(crate) mod exec_flag {
@@ -232,7 +343,31 @@ pub(crate) mod guard_flag {
     pub(crate) const RAW_SOCKET: u32 = 512;
     pub(crate) const LISTEN: u32 = 1024;
     pub(crate) const ANON_EXEC: u32 = 2048;
+    pub(crate) const PROFILE: u32 = 4096;
+    pub(crate) const PARENTS: u32 = 8192;
+    pub(crate) const BELOW: u32 = 16384;
+    pub(crate) const ZERO_DRIFT: u32 = 32768;
+    pub(crate) const PATTERNS: u32 = 65536;
+    pub(crate) const DRIFT_CODE: u32 = 131_072;
 }
+
+/// What a [`ProgramKey`] is about.
+pub(crate) mod program_kind {
+    pub(crate) const FILE: u32 = 0;
+    pub(crate) const NAME: u32 = 1;
+    pub(crate) const BELOW: u32 = 2;
+    pub(crate) const PARENT: u32 = 3;
+}
+
+/// Bits of a [`Program`].
+pub(crate) mod program_flag {
+    pub(crate) const DENY: u32 = 1;
+    pub(crate) const UPDATE: u32 = 2;
+}
+
+pub(crate) const ANY_UID: u32 = u32::MAX;
+/// Patterns one directory may have.
+pub(crate) const PATTERNS: u32 = 8;
 
 /// Bits of a [`FileRule`].
 pub(crate) mod file_flag {
@@ -246,8 +381,9 @@ pub(crate) mod file_flag {
 }
 
 pub(crate) const DENIED_PATH_CUT: u32 = 1;
+pub(crate) const DENIED_WATCHED: u32 = 2;
 /// `RP_LAYOUT_VERSION` of `bpf/intf.h`.
-pub(crate) const LAYOUT_VERSION: u32 = 1;
+pub(crate) const LAYOUT_VERSION: u32 = 2;
 /// Marks a program's id in `own_objects`.
 pub(crate) const OWN_PROGRAM: u32 = 1 << 31;
 

@@ -1,7 +1,9 @@
 //! The loaded object: maps by name, programs attached, counters.
 
 use crate::{
-    Config, Error, detect,
+    Config, Error,
+    call::watch::CallWatch,
+    detect,
     guard::Identifier,
     intf::{self, ConfigValue, Pod},
     pin::Pins,
@@ -13,6 +15,7 @@ use libbpf_rs::{
 };
 use std::{
     collections::{BTreeMap, HashSet},
+    ffi::OsStr,
     fs::{self, File},
     io,
     os::{
@@ -63,11 +66,17 @@ pub(crate) struct Maps {
     pub(crate) exec_verdicts: MapHandle,
     pub(crate) file_rules: MapHandle,
     pub(crate) name_rules: MapHandle,
+    pub(crate) patterns: MapHandle,
+    pub(crate) programs: MapHandle,
     pub(crate) own_objects: MapHandle,
     pub(crate) ports: MapHandle,
     pub(crate) rules: MapHandle,
     pub(crate) flows: MapHandle,
     pub(crate) counters: MapHandle,
+    pub(crate) call_table: MapHandle,
+    pub(crate) call_config: MapHandle,
+    pub(crate) call_prefixes: MapHandle,
+    pub(crate) call_names: MapHandle,
 }
 
 /// Dropping it detaches every program that is not pinned.
@@ -80,6 +89,8 @@ pub(crate) struct Loaded {
     pub(crate) kernel: Kernel,
     pub(crate) maps: Maps,
     pub(crate) programs: Vec<OwnedFd>,
+    /// Attached only while somebody asks for system calls.
+    pub(crate) calls: CallWatch,
     pub(crate) cgroup2: PathBuf,
     /// Set where the LSM programs are in force.
     pub(crate) identifier: Option<Identifier>,
@@ -131,6 +142,11 @@ pub(crate) fn load(config: &Config) -> Result<Loaded, Error> {
     let descriptor = |p: &libbpf_rs::Program<'_>| p.as_fd().try_clone_to_owned().ok();
     let programs = object.progs().filter(|p| p.autoload());
     let programs = programs.filter_map(|p| descriptor(&p)).collect();
+    let calls = object
+        .progs()
+        .filter(|p| p.autoload() && on_demand(p.name()))
+        .filter_map(|p| descriptor(&p))
+        .collect();
     let whole = LSM_ESSENTIAL.iter().all(|p| !refused.contains_key(*p));
     let identifier = object
         .progs()
@@ -145,6 +161,7 @@ pub(crate) fn load(config: &Config) -> Result<Loaded, Error> {
         },
         maps,
         programs,
+        calls: CallWatch::new(calls),
         cgroup2,
         identifier,
         pins,
@@ -235,10 +252,16 @@ fn open(config: &Config, lsm: bool, refused: &mut Refused) -> Result<OpenObject,
     } else {
         "lsm_inode_setattr"
     };
+    let uring = if kernel.has(Some("tp_btf/io_uring_submit_req")) {
+        "call_uring"
+    } else {
+        "call_uring_sqe"
+    };
     for mut program in object.progs_mut() {
         let name = program.name().to_str().unwrap_or_default().to_owned();
         let spare = (name.starts_with("on_capable") && name != capable)
             || (name.starts_with("lsm_inode_setattr") && name != setattr)
+            || (name.starts_with("call_uring") && name != uring)
             || (name.starts_with("lsm_") && !lsm);
         let essential = ESSENTIAL.contains(&name.as_str());
         if !spare && !essential && !kernel.has(program.section().to_str()) {
@@ -249,6 +272,11 @@ fn open(config: &Config, lsm: bool, refused: &mut Refused) -> Result<OpenObject,
         }
     }
     Ok(object)
+}
+
+/// Programs that see every system call.
+fn on_demand(program: &OsStr) -> bool {
+    program.as_encoded_bytes().starts_with(b"call_")
 }
 
 /// Tracepoints and functions of the kernel, read once: looking for one goes through every type.
@@ -308,7 +336,10 @@ fn attach(
     let mut links = Vec::new();
     let mut pinned = Vec::new();
     for program in object.progs_mut() {
-        if !program.autoload() || program.prog_type() == ProgramType::Syscall {
+        if !program.autoload()
+            || program.prog_type() == ProgramType::Syscall
+            || on_demand(program.name())
+        {
             continue;
         }
         // What only reports goes with the one it reports to.
@@ -361,11 +392,17 @@ impl Maps {
             exec_verdicts: map("exec_verdicts")?,
             file_rules: map("file_rules")?,
             name_rules: map("name_rules")?,
+            patterns: map("patterns")?,
+            programs: map("programs")?,
             own_objects: map("own_objects")?,
             ports: map("ports")?,
             rules: map("rules")?,
             flows: map("flows")?,
             counters: map("counters")?,
+            call_table: map("call_table")?,
+            call_config: map("call_config")?,
+            call_prefixes: map("call_prefixes")?,
+            call_names: map("call_names")?,
         })
     }
 
@@ -504,6 +541,7 @@ mod tests {
         let btf = Btf::from_raw("rampart", OBJECT).unwrap().unwrap();
         let mut layouts = intf::layouts();
         layouts.push(("rp_exec", usize::MAX, exec_fields()));
+        layouts.push(("rp_call", usize::MAX, call_fields()));
         layouts.push(("rp_cgroup", usize::MAX, cgroup_fields()));
         layouts.push(("rp_denied", usize::MAX, denied_fields()));
         for (name, size, fields) in layouts {
@@ -583,6 +621,13 @@ mod tests {
     fn denied_fields() -> Vec<(&'static str, usize)> {
         fields!(intf::DeniedRecord: head, task, ino, detail, dev, rule, op, reason, flags,
             path_len; "path")
+    }
+
+    fn call_fields() -> Vec<(&'static str, usize)> {
+        fields!(intf::CallRecord: head, task, result, args, fd_ino, flags, fd, fd_mode, fd_flags,
+            fd_dev, call, via, fd_kind, family, socket_type, local_port, peer_port, local, peer,
+            fd_path_len, path_len, base_len, other_len, other_base_len, address_len, protocol,
+            pad; "data")
     }
 
     fn cgroup_fields() -> Vec<(&'static str, usize)> {
