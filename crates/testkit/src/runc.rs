@@ -27,6 +27,7 @@ pub struct RuncBuilder {
     spec: BundleSpec,
     overlay: bool,
     scratch: Option<PathBuf>,
+    layers: Vec<PathBuf>,
     state_root: Option<PathBuf>,
 }
 
@@ -129,6 +130,12 @@ impl RuncBuilder {
         self
     }
 
+    /// A folder whose files lie above the root file system's, as another layer of the image.
+    pub fn layer(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.layers.push(dir.into());
+        self
+    }
+
     /// As `docker run --privileged`: every capability and device, nothing masked or read-only.
     pub fn privileged(mut self) -> Self {
         self.spec.privileged = true;
@@ -164,7 +171,10 @@ impl RuncBuilder {
             folder,
         };
         if self.overlay {
-            let merged = mount_overlay(container.folder.path(), &self.spec.rootfs)?;
+            let merged = mount_overlay(
+                container.folder.path(),
+                self.layers.iter().chain([&self.spec.rootfs]),
+            )?;
             self.spec.rootfs.clone_from(&merged);
             container.merged = Some(merged);
         }
@@ -208,6 +218,7 @@ impl RuncContainer {
             spec,
             overlay: false,
             scratch: None,
+            layers: Vec::new(),
             state_root: None,
         }
     }
@@ -345,14 +356,19 @@ impl Drop for RuncContainer {
     }
 }
 
-fn mount_overlay(folder: &Path, lower: &Path) -> io::Result<PathBuf> {
+/// `layers`: the uppermost first.
+fn mount_overlay<'a>(
+    folder: &Path,
+    layers: impl Iterator<Item = &'a PathBuf>,
+) -> io::Result<PathBuf> {
+    let layers: Vec<_> = layers.map(|layer| layer.to_string_lossy()).collect();
     let [upper, work, merged] = ["upper", "work", "merged"].map(|name| folder.join(name));
     for dir in [&upper, &work, &merged] {
         fs::create_dir(dir)?;
     }
     let options = format!(
         "lowerdir={},upperdir={},workdir={}",
-        lower.display(),
+        layers.join(":"),
         upper.display(),
         work.display()
     );

@@ -68,7 +68,7 @@ const ATTACKS: &[(&str, &str)] = &[
         "System log emptied",
     ),
     (
-        "cp /bin/busybox /tmp/sleep; /tmp/sleep 2 & sleep 0.2; rm /tmp/sleep",
+        "cp /bin/busybox /tmp/sleep; /tmp/sleep 9 & until readlink /proc/$!/exe | grep -q ^/tmp/sleep; do :; done; rm /tmp/sleep",
         "Running program removed",
     ),
     (

@@ -5,6 +5,8 @@
 //! runs these. What each line raised is printed. The corpus is read from the reference folder and
 //! is no part of this project: without it these tests skip.
 
+mod hostile;
+
 use crate::{
     attacks::switch,
     harness::{DEADLINE, Server, node_lock},
@@ -29,7 +31,8 @@ const LOUD: [&str; 5] = ["Warning", "Error", "Critical", "Alert", "Emergency"];
 
 struct Line {
     id: String,
-    privileged: bool,
+    /// The corpus's second column.
+    context: String,
     command: String,
 }
 
@@ -59,7 +62,7 @@ fn lines(file: &Path) -> Vec<Line> {
         .filter(|(at, row)| row.len() >= 4 && chosen(*at, row[0]))
         .map(|(_, row)| Line {
             id: row[0].to_owned(),
-            privileged: row[1] == "P",
+            context: row[1].to_owned(),
             command: row[3].to_owned(),
         })
         .collect()
@@ -110,7 +113,7 @@ impl Ground {
             true => builder.mount(&self.helper, "/h", true),
             false => builder,
         };
-        match line.privileged {
+        match line.context == "P" {
             true => builder.privileged(),
             false => builder,
         }
@@ -154,11 +157,19 @@ fn rule_of(row: &Value) -> String {
     message.split(':').next().unwrap_or_default().to_owned()
 }
 
+/// Until a container's record is there, or a moment has passed that no record comes after.
+fn wait_told(server: &Server, id: Option<&str>) {
+    let Some(id) = id else { return };
+    let _ = wait_for(Duration::from_secs(5), || {
+        told(server).contains_key(id).then_some(())
+    });
+}
+
 /// Runs a line that is always told, and answers with all that is told once it is.
 fn sentinel(server: &Server, ground: &Ground) -> Option<Told> {
     let container = ground.container(&Line {
         id: "last".to_owned(),
-        privileged: false,
+        context: "C".to_owned(),
         command: "cp /bin/true /usr/bin/rampart-sentinel; /usr/bin/rampart-sentinel".to_owned(),
     });
     container.start().unwrap();
