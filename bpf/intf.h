@@ -585,6 +585,8 @@ enum rp_call_shape {
 	RP_SHAPE_RECEIVE = 8,
 	/* A message that may hold an address. */
 	RP_SHAPE_MESSAGE = 9,
+	/* The path is the working directory, once it has changed. */
+	RP_SHAPE_CHDIR = 10,
 };
 
 enum rp_call_spec_flag {

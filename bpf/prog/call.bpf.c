@@ -153,7 +153,10 @@ static __always_inline void take_path(struct call_scratch *scratch, struct rp_ca
 	struct rp_call *record = &scratch->record;
 	int len;
 
-	record->path_len = call_text(argument(record, spec->path_arg), 0);
+	if (spec->shape == RP_SHAPE_CHDIR && !record->result)
+		scratch->relative = 1;
+	else
+		record->path_len = call_text(argument(record, spec->path_arg), 0);
 	if (spec->dir_arg == RP_ARG_NONE || !scratch->relative)
 		return;
 	len = call_base(directory(record, spec->dir_arg));

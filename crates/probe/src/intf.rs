@@ -270,6 +270,7 @@ pub(crate) mod call {
         pub(crate) const SEND: u8 = 7;
         pub(crate) const RECEIVE: u8 = 8;
         pub(crate) const MESSAGE: u8 = 9;
+        pub(crate) const CHDIR: u8 = 10;
     }
 
     pub(crate) mod spec_flag {

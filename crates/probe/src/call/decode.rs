@@ -7,7 +7,7 @@ use crate::{
     decode::{address, take, task, text},
     intf::{
         self, CallRecord,
-        call::{flag, via},
+        call::{flag, shape, via},
     },
 };
 use rampart_model::Timestamp;
@@ -27,7 +27,7 @@ pub(crate) fn decode(bytes: &[u8], at: Timestamp) -> Option<Call> {
     let other_base = take(&mut rest, record.other_base_len)?;
     let socket = take(&mut rest, record.address_len)?;
     let is = |bit: u32| record.flags & bit != 0;
-    let fd = is(flag::FD).then(|| descriptor(&record, fd_path));
+    let mut fd = is(flag::FD).then(|| descriptor(&record, fd_path));
     let resolved = is(flag::RESOLVED);
     let name = table::name(record.call)?;
     let (_, row) = table::find(name)?;
@@ -49,6 +49,12 @@ pub(crate) fn decode(bytes: &[u8], at: Timestamp) -> Option<Call> {
         is(flag::OTHER_BASE),
         is_path(row.spec.other_dir_arg),
     );
+    if record.via == via::URING
+        && row.spec.shape <= shape::OPEN_HOW
+        && row.spec.shape != shape::PLAIN
+    {
+        fd = Some(asked(&path, record.args[2]));
+    }
     let lossy = |bytes: &[u8]| std::str::from_utf8(bytes).is_err();
     Some(Call {
         at,
@@ -107,6 +113,22 @@ fn descriptor(record: &CallRecord, path: &[u8]) -> CallFd {
         socket_type: record.socket_type,
         local: end(record.local, record.local_port),
         peer: end(record.peer, record.peer_port),
+    }
+}
+
+/// What an open through io_uring will give, as far as it is known before it is done.
+fn asked(path: &str, flags: u64) -> CallFd {
+    let flags = u32::try_from(flags & u64::from(u32::MAX)).unwrap_or(0);
+    let directory = flags & libc::O_DIRECTORY.cast_unsigned() != 0;
+    CallFd {
+        kind: if directory {
+            CallFdKind::Directory
+        } else {
+            CallFdKind::File
+        },
+        flags,
+        path: path.to_owned(),
+        ..CallFd::default()
     }
 }
 
