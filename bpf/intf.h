@@ -20,7 +20,7 @@
  * Of every structure and map below. Programs and maps that are pinned belong to the version that
  * made them: raise it with every change of what maps hold.
  */
-#define RP_LAYOUT_VERSION 1
+#define RP_LAYOUT_VERSION 2
 
 /* Records wait in the ring until this many bytes accrue or the consumer's timer fires. */
 #define RP_WAKE_BYTES (64 * 1024)
@@ -100,6 +100,8 @@ enum rp_reason {
 	RP_REASON_GUARD = 6,
 	/* Memory that was written and holds no file. */
 	RP_REASON_ANONYMOUS = 7,
+	/* Not in the profile; `rule` is the rule that denies, or 0. */
+	RP_REASON_PROFILE = 8,
 };
 
 struct rp_exec {
@@ -234,6 +236,8 @@ enum rp_op {
 
 enum rp_denied_flag {
 	RP_DENIED_PATH_CUT = 1,
+	/* It took place: the policy watches for it. */
+	RP_DENIED_WATCHED = 2,
 };
 
 struct rp_denied {
@@ -391,6 +395,16 @@ enum rp_guard {
 	RP_GUARD_RAW_SOCKET = 512,
 	RP_GUARD_LISTEN = 1024,
 	RP_GUARD_ANON_EXEC = 2048,
+	/* What `programs` does not allow does not run. */
+	RP_GUARD_PROFILE = 4096,
+	/* Some programs are allowed below a parent only; some anywhere below a directory. */
+	RP_GUARD_PARENTS = 8192,
+	RP_GUARD_BELOW = 16384,
+	/* An allowed program must be the image's own. */
+	RP_GUARD_ZERO_DRIFT = 32768,
+	RP_GUARD_PATTERNS = 65536,
+	/* Of `watch` only: code is mapped that the image did not ship. */
+	RP_GUARD_DRIFT_CODE = 131072,
 };
 
 /* `policies`: label to this. Replacing the element is the atomic swap. */
@@ -401,9 +415,11 @@ struct rp_policy {
 	/* rp_guard bits, and the set of file rules in force. */
 	__u32 guard;
 	__u32 guard_set;
+	/* rp_guard bits whose first use is told; the programs clear them. */
+	__u32 watch;
 	/* rp_verdict for flows that no rule matches. */
 	__u8 default_verdict;
-	__u8 pad[7];
+	__u8 pad[3];
 };
 
 /*
@@ -448,6 +464,56 @@ struct rp_name_key {
 	__u32 len;
 	/* FNV-1a. */
 	__u64 hash;
+};
+
+/* `patterns`: names with one star, in a directory (and below it: RP_FILE_TREE). */
+struct rp_pattern {
+	__u32 flags;
+	__u32 rule;
+	/* Before and after the star: length and FNV-1a. */
+	__u32 prefix_len;
+	__u32 suffix_len;
+	__u64 prefix_hash;
+	__u64 suffix_hash;
+};
+
+/* Patterns a directory may have; their keys are rp_file_key with the place for `rule`. */
+#define RP_PATTERNS 8
+
+enum rp_program_kind {
+	RP_PROGRAM_FILE = 0,
+	/* A name directly in a directory; without one (0) anywhere. */
+	RP_PROGRAM_NAME = 1,
+	/* A name, or any (0), somewhere below a directory. */
+	RP_PROGRAM_BELOW = 2,
+	/* What a file or a name starts may run. */
+	RP_PROGRAM_PARENT = 3,
+};
+
+/* `programs`: rules of a profile, the lowest rank decides. */
+struct rp_program_key {
+	__u32 set;
+	__u32 kind;
+	__u64 ino;
+	/* FNV-1a of a name; 0 without one. */
+	__u64 hash;
+	__u32 dev;
+	__u32 generation;
+	__u32 uid;
+	__u32 pad;
+};
+
+#define RP_ANY_UID 0xffffffff
+
+enum rp_program_flag {
+	RP_PROGRAM_DENY = 1,
+	/* The file may be another than the image's. */
+	RP_PROGRAM_UPDATE = 2,
+};
+
+struct rp_program {
+	__u32 rank;
+	__u32 flags;
 };
 
 /* Context of the program `identify`: the files behind an open descriptor. */
@@ -585,8 +651,6 @@ enum rp_call_shape {
 	RP_SHAPE_RECEIVE = 8,
 	/* A message that may hold an address. */
 	RP_SHAPE_MESSAGE = 9,
-	/* The path is the working directory, once it has changed. */
-	RP_SHAPE_CHDIR = 10,
 };
 
 enum rp_call_spec_flag {

@@ -32,7 +32,8 @@ filter=$(sed -n 's/.*rampart\.filter=\([^ ]*\).*/\1/p' /proc/cmdline | tr , ' ')
 export RAMPART_EXPECT_LSM=1
 RAMPART_HOSTILE=$(sed -n 's/.*rampart\.hostile=\([^ ]*\).*/\1/p' /proc/cmdline)
 RAMPART_STEP=$(sed -n 's/.*rampart\.step=\([^ ]*\).*/\1/p' /proc/cmdline)
-export RAMPART_HOSTILE RAMPART_STEP
+RAMPART_ICOUNT=$(sed -n 's/.*rampart\.icount=\([^ ]*\).*/\1/p' /proc/cmdline)
+export RAMPART_HOSTILE RAMPART_STEP RAMPART_ICOUNT
 mkdir -p /opt /mnt
 if /tests/it --test-threads=1 --nocapture $filter; then
     echo "VM TESTS PASSED"

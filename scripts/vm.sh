@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Runs the kernel tests on a stock Debian kernel in QEMU (software emulation, no KVM needed).
 #
-# Usage: scripts/vm.sh [--if-able] [6.1|6.12]...        default: 6.1
+# Usage: scripts/vm.sh [--if-able] [--icount] [6.1|6.12]...        default: 6.1
 # With --if-able, a machine that can have no QEMU or no kernel package is no failure: it says why.
+# With --icount, the overhead of the LSM tier is counted in instructions, and nothing else is run.
 # RAMPART_VM_FILTER runs some of the tests; RAMPART_VM_SECONDS ends a kernel's run, 1200 by default.
 # The kernel comes from Debian's packages, the root file system is an initramfs of busybox, runc
 # and the test programs of crates/probe. Kept under .cache/vm.
@@ -18,10 +19,21 @@ lack() {
     [ -z "$if_able" ] || { say "skipped: $*"; exit 0; }
     die "$*"
 }
-if_able=
-if [ "${1:-}" = --if-able ]; then
-    if_able=1
+if_able= icount=
+while :; do
+    case ${1:-} in
+        --if-able) if_able=1 ;;
+        --icount) icount=1 ;;
+        *) break ;;
+    esac
     shift
+done
+# Guest time is the number of instructions executed, two nanoseconds each, whatever this machine does.
+machine=(-accel tcg -smp 2)
+filter=${RAMPART_VM_FILTER:-}
+if [ -n "$icount" ]; then
+    machine=(-accel "tcg,thread=single" -smp 1 -icount "shift=1,sleep=off")
+    filter=cost
 fi
 
 # Package lists of our own: the release's and its backports', from the mirror this machine uses.
@@ -159,9 +171,9 @@ run_kernel() {
     image=$(find "$folder" -name 'vmlinuz*' -type f | head -n 1)
     make_initramfs "$cache/root-$line" "$folder" "$cache/$line.cpio.gz" "$test_program"
     say "booting $(basename "$image")"
-    timeout "${RAMPART_VM_SECONDS:-1200}" qemu-system-x86_64 -accel tcg -machine q35 -cpu max -smp 2 -m 3072 \
+    timeout "${RAMPART_VM_SECONDS:-1200}" qemu-system-x86_64 "${machine[@]}" -machine q35 -cpu max -m 3072 \
         -nographic -no-reboot -nodefaults -serial stdio -kernel "$image" -initrd "$cache/$line.cpio.gz" \
-        -append "console=ttyS0 quiet panic=-1 lsm=lockdown,capability,landlock,yama,bpf mitigations=off rampart.filter=${RAMPART_VM_FILTER:-} rampart.hostile=${RAMPART_HOSTILE:-} rampart.step=${RAMPART_STEP:-}" \
+        -append "console=ttyS0 quiet panic=-1 lsm=lockdown,capability,landlock,yama,bpf mitigations=off rampart.filter=$filter rampart.icount=$icount rampart.hostile=${RAMPART_HOSTILE:-} rampart.step=${RAMPART_STEP:-}" \
         < /dev/null | tee "$log"
     grep -q '^VM TESTS PASSED' "$log" || die "$line: tests failed; the console is in $log"
     say "$line: passed"

@@ -134,6 +134,18 @@ static __always_inline __u32 file_flags(struct inode *inode, struct task_struct 
 	return flags;
 }
 
+/* Whether the image shipped it. */
+static __always_inline __u32 drift_reason(__u32 flags)
+{
+	if (flags & RP_EXEC_UNLINKED)
+		return RP_REASON_FILELESS;
+	if (flags & RP_EXEC_UPPER)
+		return RP_REASON_DROPPED;
+	if ((flags & RP_EXEC_TMPFS) && (flags & RP_EXEC_FOREIGN))
+		return RP_REASON_TMPFS;
+	return RP_REASON_NONE;
+}
+
 /* Why a program may not run, by the listed files and by drift. */
 static __always_inline __u32 exec_reason(__u32 label, __u32 dev, __u64 ino, __u32 flags)
 {
@@ -149,13 +161,7 @@ static __always_inline __u32 exec_reason(__u32 label, __u32 dev, __u64 ino, __u3
 		return *listed == RP_DENY ? RP_REASON_DENIED : RP_REASON_NONE;
 	if (!(policy->flags & RP_POLICY_DRIFT_KILL))
 		return RP_REASON_NONE;
-	if (flags & RP_EXEC_UNLINKED)
-		return RP_REASON_FILELESS;
-	if (flags & RP_EXEC_UPPER)
-		return RP_REASON_DROPPED;
-	if ((flags & RP_EXEC_TMPFS) && (flags & RP_EXEC_FOREIGN))
-		return RP_REASON_TMPFS;
-	return RP_REASON_NONE;
+	return drift_reason(flags);
 }
 
 #endif

@@ -17,6 +17,7 @@ struct guard {
 	__u32 flags;
 	__u32 set;
 	__u32 policy_flags;
+	__u32 watch;
 };
 
 /*
@@ -32,7 +33,8 @@ struct denial {
 	__u32 op;
 	__u32 reason;
 	__u32 rule;
-	__u32 pad;
+	/* rp_denied_flag */
+	__u32 flags;
 };
 
 struct denied_scratch {
@@ -88,6 +90,7 @@ static __always_inline bool enter(struct guard *guard)
 	guard->flags = policy->guard;
 	guard->set = policy->guard_set;
 	guard->policy_flags = policy->flags;
+	guard->watch = policy->watch;
 	return is_inside(state, task);
 }
 
@@ -105,6 +108,142 @@ static __always_inline bool is_exempt(struct guard *guard, __u32 rule)
 	return program && rule_of(guard->set, rule, program);
 }
 
+/* Read in place: a buffer would not fit the stack that a program and its loops share. */
+struct name_hash {
+	__u64 hash;
+	const unsigned char *text;
+	__u32 len;
+	/* Hashed is what lies between. */
+	__u32 from;
+	__u32 to;
+	__u32 pad;
+};
+
+static long hash_step(__u64 i, struct name_hash *name)
+{
+	__u64 at = name->from + i;
+	unsigned char byte = 0;
+
+	if (at >= name->to)
+		return 1;
+	bpf_probe_read_kernel(&byte, 1, name->text + at);
+	name->hash = (name->hash ^ byte) * 0x100000001b3ULL;
+	return 0;
+}
+
+/* FNV-1a of a part of the name. */
+static __always_inline __u64 hash_part(struct name_hash *name, __u32 from, __u32 to)
+{
+	name->hash = 0xcbf29ce484222325ULL;
+	name->from = from;
+	name->to = to;
+	bpf_loop(RP_NAME, hash_step, name, 0);
+	return name->hash;
+}
+
+/* The last component of a path; false if it has none that a rule could name. */
+static __always_inline bool read_name(struct name_hash *name, struct dentry *dentry)
+{
+	name->len = BPF_CORE_READ(dentry, d_name.len);
+	name->text = BPF_CORE_READ(dentry, d_name.name);
+	return name->len && name->len < RP_NAME;
+}
+
+struct pattern_walk {
+	struct dentry *dentry;
+	struct name_hash *name;
+	__u32 set;
+	__u32 flags;
+	__u32 rule;
+	__u32 pad;
+};
+
+static __always_inline bool fits(struct rp_pattern *pattern, struct name_hash *name)
+{
+	if (name->len < pattern->prefix_len + pattern->suffix_len)
+		return false;
+	if (hash_part(name, 0, pattern->prefix_len) != pattern->prefix_hash)
+		return false;
+	return hash_part(name, name->len - pattern->suffix_len, name->len) == pattern->suffix_hash;
+}
+
+struct pattern_try {
+	struct rp_file_key key;
+	struct pattern_walk *walk;
+	__u64 level;
+};
+
+static long pattern_step(__u64 i, struct pattern_try *attempt)
+{
+	struct pattern_walk *walk = attempt->walk;
+	struct rp_pattern *pattern;
+
+	attempt->key.rule = i;
+	pattern = bpf_map_lookup_elem(&patterns, &attempt->key);
+	if (!pattern)
+		return 1;
+	if (attempt->level && !(pattern->flags & RP_FILE_TREE))
+		return 0;
+	if (!fits(pattern, walk->name))
+		return 0;
+	walk->flags = pattern->flags;
+	walk->rule = pattern->rule;
+	return 1;
+}
+
+static __always_inline void pattern_of(struct pattern_walk *walk, struct inode *dir, __u64 level)
+{
+	struct pattern_try attempt = { .walk = walk, .level = level };
+
+	if (!dir || walk->flags)
+		return;
+	attempt.key.set = walk->set;
+	file_key(&attempt.key, dir);
+	bpf_loop(RP_PATTERNS, pattern_step, &attempt, 0);
+}
+
+static long directory_step(__u64 i, struct pattern_walk *walk)
+{
+	struct dentry *dentry = walk->dentry, *parent = BPF_CORE_READ(dentry, d_parent);
+	struct inode *inode;
+
+	if (parent == dentry)
+		return 1;
+	walk->dentry = parent;
+	inode = BPF_CORE_READ(parent, d_inode);
+	if (!inode)
+		return 0;
+	if (!is_overlay(inode)) {
+		pattern_of(walk, inode, i);
+	} else {
+		pattern_of(walk, BPF_CORE_READ(upper_dentry(inode), d_inode), i);
+		pattern_of(walk, BPF_CORE_READ(lower_dentry(inode), d_inode), i);
+	}
+	return walk->flags != 0;
+}
+
+/* The same as `covered`, by the file's name: also one that does not exist yet. */
+__noinline int fits_pattern(struct guard *guard, struct denial *denial, __u32 unwanted)
+{
+	struct name_hash name = {};
+	struct pattern_walk walk = { .name = &name };
+
+	if (!guard || !denial || !denial->dentry)
+		return 0;
+	if (!read_name(&name, denial->dentry))
+		return 0;
+	walk.dentry = denial->dentry;
+	walk.set = guard->set;
+	bpf_loop(TREE_STEPS, directory_step, &walk, 0);
+	if (!(walk.flags & unwanted))
+		return 0;
+	if ((walk.flags & RP_FILE_EXEMPT) && is_exempt(guard, walk.rule))
+		return 0;
+	denial->rule = walk.rule;
+	denial->reason = RP_REASON_PROTECTED;
+	return 1;
+}
+
 /* Which of the `unwanted` flags hold for a file, by itself or through a directory above it. */
 __noinline int covered(struct guard *guard, struct denial *denial, __u32 unwanted)
 {
@@ -119,6 +258,8 @@ __noinline int covered(struct guard *guard, struct denial *denial, __u32 unwante
 	if (!(guard->flags & (RP_GUARD_FILES | RP_GUARD_TREES)))
 		return 0;
 	bpf_loop(steps, tree_step, &walk, 0);
+	if (!(unwanted & walk.flags) && (guard->flags & RP_GUARD_PATTERNS))
+		return fits_pattern(guard, denial, unwanted);
 	unwanted &= walk.flags;
 	if (!unwanted)
 		return 0;
@@ -154,7 +295,7 @@ static __always_inline void denied_path(struct denied_scratch *scratch, struct d
 	record->dev = BPF_CORE_READ(dentry, d_sb, s_dev);
 	at = walk_path(&scratch->path, denial->mnt, dentry, task, &complete);
 	if (!complete)
-		record->flags = RP_DENIED_PATH_CUT;
+		record->flags |= RP_DENIED_PATH_CUT;
 	if (at >= RP_PATH)
 		return;
 	len = RP_PATH - at;
@@ -176,7 +317,8 @@ __noinline int refuse(struct guard *guard, struct denial *denial)
 
 	if (!guard || !denial)
 		return DENY_ERROR;
-	count_denial(denial->op);
+	if (!(denial->flags & RP_DENIED_WATCHED))
+		count_denial(denial->op);
 	scratch = bpf_map_lookup_elem(&denied_scratch, &zero);
 	if (!scratch)
 		return DENY_ERROR;
@@ -190,7 +332,7 @@ __noinline int refuse(struct guard *guard, struct denial *denial)
 	record->reason = denial->reason;
 	record->rule = denial->rule;
 	record->detail = denial->detail;
-	record->flags = 0;
+	record->flags = denial->flags;
 	record->path_len = 0;
 	record->ino = 0;
 	record->dev = 0;
@@ -219,31 +361,36 @@ static __always_inline int check_file(struct guard *guard, struct vfsmount *mnt,
 	return DENY_ERROR;
 }
 
-/* Refuses an act that the guard `which` forbids. */
+/*
+ * Refuses an act that the guard `which` forbids. One that is only watched for takes place, and is
+ * told once until the policy is put in force anew.
+ */
+static __always_inline int guard_act(struct guard *guard, struct denial *denial, __u32 which)
+{
+	struct rp_policy *policy;
+
+	if (guard->flags & which) {
+		refuse(guard, denial);
+		return DENY_ERROR;
+	}
+	if (!(guard->watch & which))
+		return 0;
+	policy = bpf_map_lookup_elem(&policies, &guard->label);
+	if (policy)
+		policy->watch &= ~which;
+	denial->flags = RP_DENIED_WATCHED;
+	refuse(guard, denial);
+	return 0;
+}
+
 static __always_inline int check_act(__u32 which, __u32 op, __u64 detail)
 {
 	struct guard guard = {};
 	struct denial denial = { .op = op, .reason = RP_REASON_GUARD, .detail = detail };
 
-	if (!enter_for(&guard, which))
+	if (!enter(&guard))
 		return 0;
-	refuse(&guard, &denial);
-	return DENY_ERROR;
-}
-
-struct name_hash {
-	__u64 hash;
-	__u32 len;
-	__u32 pad;
-	__u8 text[RP_NAME];
-};
-
-static long hash_step(__u64 i, struct name_hash *name)
-{
-	if (i >= name->len || i >= RP_NAME)
-		return 1;
-	name->hash = (name->hash ^ name->text[i & (RP_NAME - 1)]) * 0x100000001b3ULL;
-	return 0;
+	return guard_act(&guard, &denial, which);
 }
 
 static __always_inline struct rp_file_rule *name_rule(struct guard *guard, struct inode *dir,
@@ -265,27 +412,18 @@ static __always_inline struct rp_file_rule *name_rule(struct guard *guard, struc
 /* A protected name that does not exist yet is about to appear. */
 __noinline int check_name(struct guard *guard, struct denial *denial)
 {
-	struct name_hash name = { .hash = 0xcbf29ce484222325ULL };
+	struct name_hash name = {};
 	struct rp_file_rule *rule = 0;
 	struct inode *inode, *real;
-	struct dentry *dentry, *dir;
-	__u64 len;
+	struct dentry *dir;
 
 	if (!guard || !denial)
 		return 0;
-	dentry = denial->dentry;
 	dir = denial->dir;
 	inode = BPF_CORE_READ(dir, d_inode);
-	len = BPF_CORE_READ(dentry, d_name.len);
-	if (!inode || !len || len >= RP_NAME)
+	if (!inode || !read_name(&name, denial->dentry))
 		return 0;
-	name.len = len;
-	/* A bound that the verifier keeps before kernel 6.3: see exec.bpf.c. */
-	barrier_var(len);
-	len &= RP_NAME - 1;
-	if (bpf_probe_read_kernel(name.text, len, BPF_CORE_READ(dentry, d_name.name)))
-		return 0;
-	bpf_loop(RP_NAME, hash_step, &name, 0);
+	hash_part(&name, 0, name.len);
 	if (!is_overlay(inode)) {
 		rule = name_rule(guard, inode, &name);
 	} else {
@@ -318,29 +456,48 @@ static __always_inline int check_new(struct guard *guard, const struct path *dir
 	return DENY_ERROR;
 }
 
+#include "profile.h"
+
+/* Why code of a file may not be mapped; 0 if it may. */
+static __always_inline __u32 mapped_reason(struct guard *guard, struct denial *denial, __u32 flags)
+{
+	__u32 reason = drift_reason(flags);
+
+	if (!reason)
+		return 0;
+	denial->reason = reason;
+	if (guard->policy_flags & RP_POLICY_DRIFT_CODE)
+		return reason;
+	guard_act(guard, denial, RP_GUARD_DRIFT_CODE);
+	return 0;
+}
+
 /* The file is run, or its code is mapped. */
 static __always_inline int check_code(struct guard *guard, struct file *file, __u32 op)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct inode *inode = BPF_CORE_READ(file, f_inode);
 	struct denial denial = { .op = op };
+	__u32 flags;
 
 	denial.mnt = BPF_CORE_READ(file, f_path.mnt);
 	denial.dentry = BPF_CORE_READ(file, f_path.dentry);
-	if (!covered(guard, &denial, RP_FILE_NO_EXEC)) {
-		__u32 flags = file_flags(inode, task);
-		__u32 dev = BPF_CORE_READ(inode, i_sb, s_dev);
-		__u64 ino = BPF_CORE_READ(inode, i_ino);
-
-		if (op == RP_OP_MAP_EXEC && !(guard->policy_flags & RP_POLICY_DRIFT_CODE))
+	if (covered(guard, &denial, RP_FILE_NO_EXEC))
+		goto deny;
+	flags = file_flags(inode, task);
+	if (op == RP_OP_MAP_EXEC) {
+		if (!mapped_reason(guard, &denial, flags))
 			return 0;
-		denial.reason = exec_reason(guard->label, dev, ino, flags);
-		/* The list names programs; a dynamic loader on it may still be mapped. */
-		if (op == RP_OP_MAP_EXEC && denial.reason == RP_REASON_DENIED)
+	} else if (guard->flags & RP_GUARD_PROFILE) {
+		if (!profile_refuses(guard, &denial, flags))
 			return 0;
+	} else {
+		denial.reason = exec_reason(guard->label, BPF_CORE_READ(inode, i_sb, s_dev),
+					    BPF_CORE_READ(inode, i_ino), flags);
 		if (!denial.reason)
 			return 0;
 	}
+deny:
 	refuse(guard, &denial);
 	return DENY_ERROR;
 }

@@ -28,6 +28,9 @@ struct rp_layout {
 	struct rp_file_key file_key;
 	struct rp_file_rule file_rule;
 	struct rp_name_key name_key;
+	struct rp_pattern pattern;
+	struct rp_program_key program_key;
+	struct rp_program program;
 	struct rp_identify identify;
 	struct rp_port_key port_key;
 	struct rp_rule_key rule_key;

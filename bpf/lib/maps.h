@@ -87,6 +87,22 @@ struct {
 	__type(value, struct rp_file_rule);
 } name_rules SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, struct rp_file_key);
+	__type(value, struct rp_pattern);
+} patterns SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1048576);
+	__type(key, struct rp_program_key);
+	__type(value, struct rp_program);
+} programs SEC(".maps");
+
 /* Ids of our own maps and programs (the latter with the top bit set): not for containers. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -18,36 +18,38 @@
 #define NEW_NAMESPACES 0x7e020080ULL
 #define WORDS 6
 
-static __always_inline void native_arguments(__u64 *args, struct pt_regs *regs)
+/* Into the record, not on the stack: on 6.1 the calls below use nearly all of its 512 bytes. */
+static __always_inline void native_arguments(struct rp_call *record, struct pt_regs *regs)
 {
-	args[0] = regs->di;
-	args[1] = regs->si;
-	args[2] = regs->dx;
-	args[3] = regs->r10;
-	args[4] = regs->r8;
-	args[5] = regs->r9;
+	record->args[0] = regs->di;
+	record->args[1] = regs->si;
+	record->args[2] = regs->dx;
+	record->args[3] = regs->r10;
+	record->args[4] = regs->r8;
+	record->args[5] = regs->r9;
 }
 
-static __always_inline void compat_arguments(__u64 *args, struct pt_regs *regs)
+static __always_inline void compat_arguments(struct rp_call *record, struct pt_regs *regs)
 {
-	args[0] = (__u32)regs->bx;
-	args[1] = (__u32)regs->cx;
-	args[2] = (__u32)regs->dx;
-	args[3] = (__u32)regs->si;
-	args[4] = (__u32)regs->di;
-	args[5] = (__u32)regs->bp;
+	record->args[0] = (__u32)regs->bx;
+	record->args[1] = (__u32)regs->cx;
+	record->args[2] = (__u32)regs->dx;
+	record->args[3] = (__u32)regs->si;
+	record->args[4] = (__u32)regs->di;
+	record->args[5] = (__u32)regs->bp;
 }
 
-static __always_inline void socketcall_arguments(__u64 *args)
+static __noinline int socketcall_arguments(struct rp_call *record)
 {
 	__u32 words[WORDS] = {};
 	int i;
 
 	/* Too few to read six of them at the end of a page: four is what most take. */
-	if (bpf_probe_read_user(words, sizeof(words), (void *)args[1]))
-		bpf_probe_read_user(words, 12, (void *)args[1]);
+	if (bpf_probe_read_user(words, sizeof(words), (void *)record->args[1]))
+		bpf_probe_read_user(words, 12, (void *)record->args[1]);
 	for (i = 0; i < WORDS; i++)
-		args[i] = words[i];
+		record->args[i] = words[i];
+	return 0;
 }
 
 static __always_inline __u64 argument(struct rp_call *record, __u8 which)
@@ -86,7 +88,7 @@ static __always_inline void message_address(struct rp_call *record, __u64 from)
 }
 
 /* Appends the address the call was given, as its shape has it; false: nothing worth telling. */
-static __always_inline bool take_address(struct call_scratch *scratch, struct rp_call_spec *spec)
+static __noinline bool take_address(struct call_scratch *scratch, struct rp_call_spec *spec)
 {
 	struct rp_call *record = &scratch->record;
 	__u64 from = argument(record, spec->address_arg);
@@ -119,6 +121,9 @@ static __always_inline bool take_address(struct call_scratch *scratch, struct rp
 	if (record->address_len <= 16)
 		key.what[2] = key.what[3] = 0;
 	key.kind = spec->call << 16 | (record->fd & 0xffff);
+	/* Queries of names are counted by whoever looks for tunnels. */
+	if (spec->shape != RP_SHAPE_RECEIVE && (__u16)(key.what[0] >> 16) == bpf_htons(53))
+		return true;
 	return call_is_news(&key);
 }
 
@@ -153,11 +158,9 @@ static __always_inline void take_path(struct call_scratch *scratch, struct rp_ca
 	struct rp_call *record = &scratch->record;
 	int len;
 
-	if (spec->shape == RP_SHAPE_CHDIR && !record->result)
-		scratch->relative = 1;
-	else
-		record->path_len = call_text(argument(record, spec->path_arg), 0);
-	if (spec->dir_arg == RP_ARG_NONE || !scratch->relative)
+	record->path_len = call_text(argument(record, spec->path_arg), 0);
+	/* What was opened says where it is; the text only how it was asked for. */
+	if (spec->dir_arg == RP_ARG_NONE || !scratch->relative || record->flags & RP_CALL_RESOLVED)
 		return;
 	len = call_base(directory(record, spec->dir_arg));
 	if (len >= 0) {
@@ -198,14 +201,15 @@ __noinline int call_fill(__u32 index)
 	result = record->result;
 	opens = spec->shape == RP_SHAPE_OPEN || spec->shape == RP_SHAPE_OPEN_HOW;
 	if (opens && result >= 0) {
-		if (!call_opened(result))
+		/* An open by handle is rare, and told whatever it opened. */
+		if (!call_opened(result) && spec->path_arg < WORDS)
 			return 0;
 		record->fd_path_len = record->flags & RP_CALL_RESOLVED ? call_append() : 0;
 	} else if (spec->fd_arg < WORDS || (spec->fd_arg == RP_ARG_RESULT && result >= 0)) {
 		if (call_fd(descriptor(record, spec->fd_arg), 0))
 			record->fd_path_len = call_append();
 	}
-	if (spec->path_arg < WORDS && !(record->flags & RP_CALL_RESOLVED))
+	if (spec->path_arg < WORDS)
 		take_path(scratch, spec);
 	if (spec->other_arg < WORDS)
 		take_other(scratch, spec);
@@ -235,7 +239,6 @@ int BPF_PROG(call_exit, struct pt_regs *regs, long result)
 	__u32 label = 0, index = (__u32)regs->orig_ax & ~X32_BIT;
 	struct call_scratch *scratch;
 	struct rp_call_spec *spec;
-	__u64 args[WORDS];
 
 	if (index >= RP_CALLS_COMPAT)
 		return 0;
@@ -255,12 +258,11 @@ int BPF_PROG(call_exit, struct pt_regs *regs, long result)
 		return 0;
 	call_begin(scratch, spec->call, compat ? RP_VIA_COMPAT : RP_VIA_NATIVE);
 	if (compat)
-		compat_arguments(args, regs);
+		compat_arguments(&scratch->record, regs);
 	else
-		native_arguments(args, regs);
+		native_arguments(&scratch->record, regs);
 	if (index >= RP_CALLS_SOCKET)
-		socketcall_arguments(args);
-	__builtin_memcpy(scratch->record.args, args, sizeof(args));
+		socketcall_arguments(&scratch->record);
 	scratch->record.result = result;
 	if (call_fill(index))
 		call_send(scratch, label, spec->flags & RP_SPEC_CRITICAL);

@@ -21,6 +21,7 @@ int BPF_PROG(lsm_bprm_check, struct linux_binprm *bprm)
 			return 0;
 		guard.flags = policy->guard;
 		guard.set = policy->guard_set;
+		guard.policy_flags = policy->flags;
 	}
 	return check_code(&guard, bprm->file, RP_OP_EXEC);
 }

@@ -12,11 +12,10 @@ int BPF_PROG(lsm_bprm_creds, struct linux_binprm *bprm, struct file *file)
 
 	if (euid == 0 || BPF_CORE_READ(bprm, cred, euid.val) != 0)
 		return 0;
-	if (!enter_for(&guard, RP_GUARD_SETUID))
+	if (!enter(&guard))
 		return 0;
 	denial.detail = euid;
 	denial.mnt = BPF_CORE_READ(file, f_path.mnt);
 	denial.dentry = BPF_CORE_READ(file, f_path.dentry);
-	refuse(&guard, &denial);
-	return DENY_ERROR;
+	return guard_act(&guard, &denial, RP_GUARD_SETUID);
 }

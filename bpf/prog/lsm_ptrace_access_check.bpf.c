@@ -24,10 +24,9 @@ int BPF_PROG(lsm_ptrace_access, struct task_struct *child, unsigned int mode)
 	if (!(mode & PTRACE_MODE_ATTACH_) || task->tgid == child->tgid || !enter(&guard))
 		return 0;
 	other = bpf_task_storage_get(&task_state, child, 0, 0);
-	if (!is_agent(child) && other && other->label == guard.label &&
-	    !(guard.flags & RP_GUARD_PTRACE))
-		return 0;
 	denial.detail = child->tgid;
+	if (!is_agent(child) && other && other->label == guard.label)
+		return guard_act(&guard, &denial, RP_GUARD_PTRACE);
 	refuse(&guard, &denial);
 	return DENY_ERROR;
 }

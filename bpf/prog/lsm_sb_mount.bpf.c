@@ -6,14 +6,13 @@ static __always_inline int mount_checked(const struct path *at, __u32 op)
 	struct guard guard = {};
 	struct denial denial = { .op = op, .reason = RP_REASON_GUARD };
 
-	if (!enter_for(&guard, RP_GUARD_MOUNT | RP_GUARD_FILES | RP_GUARD_TREES))
+	if (!enter(&guard))
 		return 0;
 	denial.mnt = BPF_CORE_READ(at, mnt);
 	denial.dentry = BPF_CORE_READ(at, dentry);
-	if (!(guard.flags & RP_GUARD_MOUNT) &&
-	    !covered(&guard, &denial,
+	if (!covered(&guard, &denial,
 		     RP_FILE_NO_WRITE | RP_FILE_NO_READ | RP_FILE_NO_EXEC | RP_FILE_ANCESTOR))
-		return 0;
+		return guard_act(&guard, &denial, RP_GUARD_MOUNT);
 	refuse(&guard, &denial);
 	return DENY_ERROR;
 }

@@ -17,7 +17,7 @@ pub mod output;
 mod rules;
 pub mod yaml;
 
-pub use condition::eval::State;
+pub use condition::{eval::State, need::PathNeed};
 pub use diagnostic::{Code, Diagnostic, Place, Severity};
 pub use field::{Event, EventType};
 pub use output::Alert;

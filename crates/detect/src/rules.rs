@@ -4,10 +4,11 @@ use crate::{
     condition::{
         compile::{Compiler, Refused},
         eval::State,
+        need::PathNeed,
         program::{NodeId, Program},
     },
     diagnostic::{Code, Diagnostic, Severity},
-    field::{Event, EventType, event_type},
+    field::{Event, EventType, Field, event_type},
     output::{Alert, format::Format},
     yaml::{
         Priority,
@@ -197,6 +198,36 @@ impl Rules {
     #[must_use]
     pub fn wants(&self, kind: EventType) -> bool {
         self.program.wants(kind)
+    }
+
+    /// Files that a rule may match when they are opened for reading; `None` for all.
+    #[must_use]
+    pub fn reads(&self) -> Option<PathNeed> {
+        self.program.reads()
+    }
+
+    /// Whether any rule may match a call of that type that failed.
+    #[must_use]
+    pub fn wants_failed(&self, kind: EventType) -> bool {
+        self.program.wants_failed(kind)
+    }
+
+    /// Whether any rule may match an event of that type outside of containers.
+    #[must_use]
+    pub fn wants_host(&self, kind: EventType) -> bool {
+        self.program.wants_host(kind)
+    }
+
+    /// Whether any rule may match an event of that type whose data is not known.
+    #[must_use]
+    pub fn wants_without_data(&self, kind: EventType) -> bool {
+        self.program.wants_without_data(kind)
+    }
+
+    /// Fields that the conditions of rules that are on look at.
+    #[must_use]
+    pub fn fields(&self) -> FxHashSet<Field> {
+        self.program.fields()
     }
 
     /// The first rule that matches, in the order of definition.

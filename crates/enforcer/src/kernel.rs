@@ -1,7 +1,7 @@
 //! The port to the kernel: what [`rampart_probe::Control`] does, so that tests can stand in.
 
 use rampart_model::node::Counter;
-use rampart_probe::{Attach, CallFilter, Control, Error, Flow, KernelPolicy};
+use rampart_probe::{Attach, CallFilter, Control, Error, Flow, KernelPolicy, LastEnd};
 use std::collections::BTreeMap;
 
 /// Control over labels, policies and held processes. Facts come the other way, as
@@ -21,6 +21,10 @@ pub trait Kernel: Send + Sync + 'static {
     /// What happens to an act nobody judges in time.
     fn set_fail_closed(&self, fail_closed: bool);
     fn drain_flows(&self) -> Result<Vec<Flow>, Error>;
+    /// Whether it refuses by itself what a policy's guard says.
+    fn guards(&self) -> bool {
+        false
+    }
     /// The lowest label to give: those below are a predecessor's.
     fn first_label(&self) -> u32 {
         1
@@ -28,6 +32,10 @@ pub trait Kernel: Send + Sync + 'static {
     /// Every running workload has its policy: what a predecessor left may go.
     fn settle(&self) {}
     fn counters(&self) -> BTreeMap<Counter, u64>;
+    /// How a predecessor ended, if it was killed or crashed; told once.
+    fn last_end(&self) -> Option<LastEnd> {
+        None
+    }
 }
 
 impl Kernel for Control {
@@ -67,6 +75,10 @@ impl Kernel for Control {
         Control::drain_flows(self)
     }
 
+    fn guards(&self) -> bool {
+        Control::guards(self)
+    }
+
     fn first_label(&self) -> u32 {
         Control::first_label(self)
     }
@@ -77,6 +89,10 @@ impl Kernel for Control {
 
     fn counters(&self) -> BTreeMap<Counter, u64> {
         Control::counters(self)
+    }
+
+    fn last_end(&self) -> Option<LastEnd> {
+        Control::last_end(self)
     }
 }
 

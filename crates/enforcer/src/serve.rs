@@ -20,7 +20,7 @@ use rampart_model::{
     LogLevel, Node, PolicySnapshot, Query, Reply, Report, Tier, link::ProbeSummary,
     node::Capability,
 };
-use rampart_probe::{Capabilities, Event, FirstExec, Judge, Probe, procfs};
+use rampart_probe::{Capabilities, Event, FirstExec, Judge, LastEnd, Probe, procfs};
 use std::{
     any::Any,
     fs,
@@ -43,6 +43,8 @@ use tokio_util::sync::CancellationToken;
 const EVENT_QUEUE: usize = 16_384;
 const HOLD_QUEUE: usize = 4096;
 const SYNC_INTERVAL: Duration = Duration::from_millis(200);
+/// How soon events are looked at then.
+const PROMPT: Duration = Duration::from_millis(4);
 const SECOND: Duration = Duration::from_secs(1);
 const RECONCILE_INTERVAL: Duration = Duration::from_secs(5);
 const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
@@ -143,7 +145,15 @@ pub async fn serve(
 
 impl Enforcer {
     /// Opens the data folder and starts looking for containers. Must be called in a tokio runtime.
-    pub fn open(config: Config, uplink: Arc<dyn Uplink>) -> Result<Self, EnforcerError> {
+    pub fn open(mut config: Config, uplink: Arc<dyn Uplink>) -> Result<Self, EnforcerError> {
+        // What rules ask of a process is read while it lives, which may not be long.
+        if config
+            .rules
+            .as_deref()
+            .is_some_and(crate::runtime::asks_of_processes)
+        {
+            config.probe.flush_interval = config.probe.flush_interval.min(PROMPT);
+        }
         let world = World::of_node(&config)?;
         Self::open_in(config, uplink, world)
     }
@@ -333,7 +343,16 @@ fn start_kernel(
     };
     match start(parts.runtime.clone(), sink) {
         Ok(started) => {
+            let last_end = started.kernel.last_end();
             parts.runtime.set_kernel(started.kernel);
+            if let Some(end) = last_end {
+                out.alarm(
+                    LogLevel::Critical,
+                    "Agent.Enforcement.Stopped",
+                    obituary(&end),
+                );
+            }
+            parts.runtime.watch_calls();
             let text = format!("enforcer started, tier {}", node.tier);
             out.activity(LogLevel::Info, "Agent.Start", text);
             for reason in &node.reasons {
@@ -365,6 +384,20 @@ fn start_kernel(
             (None, node)
         }
     }
+}
+
+fn obituary(end: &LastEnd) -> String {
+    let (mode, held) = match end.fail_closed {
+        true => ("refused", "killed"),
+        false => ("let through", "let go"),
+    };
+    format!(
+        "the agent before this one was killed or crashed {} s ago: {} waiting questions were \
+         {mode}, {} held programs {held}; nothing was enforced from then until now",
+        now().since(end.at) / 1000,
+        end.questions,
+        end.held
+    )
 }
 
 /// Every process there is, as the host's; containers claim theirs when they are attached.

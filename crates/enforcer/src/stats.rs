@@ -130,7 +130,19 @@ const LOSSES: &[(Counter, LogLevel, &str, &str)] = &[
         Counter::FailedOpen,
         LogLevel::Critical,
         "Agent.Enforcement.Late",
-        "permission questions were answered by the fail mode",
+        "permission questions were let through by the fail mode",
+    ),
+    (
+        Counter::FailedClosed,
+        LogLevel::Critical,
+        "Agent.Enforcement.Late",
+        "permission questions were refused by the fail mode",
+    ),
+    (
+        Counter::QueueOverflows,
+        LogLevel::Warning,
+        "Agent.Events.Dropped",
+        "times changes of files were lost because a queue was full",
     ),
 ];
 
@@ -142,6 +154,7 @@ fn tell_losses(out: &Outbox, before: &BTreeMap<Counter, u64>, after: &BTreeMap<C
             out.alarm(*level, name, format!("{lost} {what}"));
         }
     }
+    tell_stops(out, before, after);
     let lost = out.spool.take_lost();
     if !lost.is_nothing() {
         let level = if lost.records > 0 {
@@ -150,6 +163,23 @@ fn tell_losses(out: &Outbox, before: &BTreeMap<Counter, u64>, after: &BTreeMap<C
             LogLevel::Warning
         };
         out.alarm(level, "Agent.Spool.Overflow", lost.describe());
+    }
+}
+
+/// The watchdog found the listener stopped or hung, and continued it or answered in its place.
+fn tell_stops(out: &Outbox, before: &BTreeMap<Counter, u64>, after: &BTreeMap<Counter, u64>) {
+    let grown = |counter| {
+        let read = |from: &BTreeMap<Counter, u64>| from.get(&counter).copied().unwrap_or(0);
+        read(after).saturating_sub(read(before))
+    };
+    let stops = grown(Counter::ListenerStops);
+    if stops > 0 {
+        let answers = grown(Counter::WatchdogAnswers);
+        let text = format!(
+            "the agent was found stopped or hung {stops} times while programs or files waited for \
+             its answer; its watchdog answered {answers} questions by the fail mode"
+        );
+        out.alarm(LogLevel::Critical, "Agent.Enforcement.Stopped", text);
     }
 }
 

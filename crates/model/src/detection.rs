@@ -63,6 +63,8 @@ pub struct RuleHits {
 pub struct DetectionStats {
     /// Events that rules were evaluated on.
     pub events: u64,
+    /// The same by type of event.
+    pub kinds: BTreeMap<String, u64>,
     /// Matches by priority, those that were not told again included.
     pub matched: BTreeMap<String, u64>,
     /// By rule; one that never matched is not listed.

@@ -4,7 +4,7 @@ use crate::{
     Baseline, ConfigSource, FileRule, GroupName, Mode, ProcessRule, Timestamp, mode::names,
 };
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 /// A set of workloads (or addresses) that share a policy.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +44,25 @@ pub struct ProcessProfile {
     pub hash_enabled: bool,
     /// First match decides; none means "not in the profile".
     pub rules: Vec<ProcessRule>,
+    /// Acts of a privileged kind that were seen while the group learned.
+    pub acts: BTreeSet<Act>,
+}
+
+/// What most workloads never do, so that those that did not may be kept from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Act {
+    /// None at all: somebody looked, so that what is not here was not done.
+    Watched,
+    Mount,
+    Ptrace,
+    Bpf,
+    Module,
+    UserNamespace,
+    SetUid,
+    CapSet,
+    /// Code was mapped of files that the image did not ship.
+    DriftCode,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -29,7 +29,7 @@ pub use detection::{DetectionRule, DetectionStats, RuleState};
 pub use endpoint::Endpoint;
 pub use event::{LogBody, LogKind, LogLevel, LogRecord};
 pub use file::{FileBehavior, FileRule};
-pub use group::{Criterion, CriterionOp, Group, GroupKind, ProcessProfile};
+pub use group::{Act, Criterion, CriterionOp, Group, GroupKind, ProcessProfile};
 pub use id::{GroupName, NodeId, RuleId, WorkloadId};
 pub use link::{PolicySnapshot, Query, Reply, Report};
 pub use mode::{Action, Baseline, ConfigSource, Mode, Verdict};

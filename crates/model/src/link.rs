@@ -5,8 +5,8 @@
 //! controller has not heard of yet is judged by the right group from its first exec.
 
 use crate::{
-    Conversation, DetectionRule, Endpoint, FileBehavior, Group, GroupName, LogRecord, NetworkRule,
-    Node, NodeStats, ProcessInfo, Timestamp, Workload, WorkloadId, settings::Settings,
+    Act, Conversation, DetectionRule, Endpoint, FileBehavior, Group, GroupName, LogRecord,
+    NetworkRule, Node, NodeStats, ProcessInfo, Timestamp, Workload, WorkloadId, settings::Settings,
 };
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +39,10 @@ pub enum Report {
         filter: String,
         behavior: FileBehavior,
         application: String,
+    },
+    LearnedAct {
+        group: GroupName,
+        act: Act,
     },
     Conversations(Vec<Conversation>),
     Record(Box<LogRecord>),

@@ -108,6 +108,12 @@ pub enum Counter {
     FailedOpen,
     /// Permission events, and held processes, refused because nobody answered in time.
     FailedClosed,
+    /// Times the listener of permission events was found stopped or hung.
+    ListenerStops,
+    /// Permission events the watchdog answered in the listener's place, by the fail mode.
+    WatchdogAnswers,
+    /// Times a queue of file events overflowed, or an event of it could not be read.
+    QueueOverflows,
     /// Processes held at their first exec.
     Held,
     /// Times a kernel program did not run because it was already running on that CPU.
@@ -130,6 +136,9 @@ names!(Counter {
     KilledAtExec = "killed_at_exec",
     FailedOpen = "failed_open",
     FailedClosed = "failed_closed",
+    ListenerStops = "listener_stops",
+    WatchdogAnswers = "watchdog_answers",
+    QueueOverflows = "queue_overflows",
     Held = "held",
     ProgramsMissed = "programs_missed",
     Spooled = "spooled",

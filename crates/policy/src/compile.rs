@@ -11,7 +11,7 @@ use crate::{
 };
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use rampart_model::{
-    Baseline, Endpoint, FileRule, Group, GroupKind, GroupName, Mode, NetworkRule, NodeId,
+    Act, Baseline, Endpoint, FileRule, Group, GroupKind, GroupName, Mode, NetworkRule, NodeId,
     PolicySnapshot, ProcessRule, Protocol, Verdict, Workload, WorkloadId,
 };
 use std::{
@@ -40,6 +40,8 @@ pub struct WorkloadPolicy {
     pub process: Vec<ProcessRule>,
     /// Each with its group.
     pub files: Vec<FileRule>,
+    /// Seen while the learned group learned.
+    pub acts: BTreeSet<Act>,
     pub network: NetPolicy,
     pub quarantined: bool,
     /// Shares the host's network, which is never blocked.
@@ -247,6 +249,7 @@ impl Engine {
             policy_mode: self.network_mode(own),
             baseline: own.map_or(settings.new_service_baseline, |g| g.profile.baseline),
             hash_enabled: own.is_some_and(|g| g.profile.hash_enabled),
+            acts: own.map(|g| g.profile.acts.clone()).unwrap_or_default(),
             group: name.clone(),
             groups,
             process,

@@ -30,6 +30,8 @@ pub struct Call {
     pub fd: Option<CallFd>,
     /// From the caller's root, absolute. Empty when the call has none.
     pub path: String,
+    /// Of an open, as the caller wrote it, if that is not `path`: relative, with links or `..` in it.
+    pub given: String,
     /// The other path of a rename or link, the target of a mount.
     pub other_path: String,
     /// The kernel walked `path` itself: no link, no `..` is left in it.
@@ -107,7 +109,7 @@ pub struct CallFilter {
     pub calls: BTreeSet<&'static str>,
     pub host: bool,
     /// Opens for reading are told only for these; `None` tells all of them. Opens that write or
-    /// create are always told.
+    /// create are always told, and opens by handle.
     pub reads: Option<PathFilter>,
     /// Failed calls are told too.
     pub failed: bool,

@@ -1,6 +1,6 @@
 //! How the probe is set up. Every field has a default that suits a node.
 
-use std::{path::PathBuf, time::Duration};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -20,6 +20,9 @@ pub struct Config {
     pub fanotify_threads: usize,
     /// How long a permission event may wait for the judge before the fail mode decides.
     pub judge_deadline: Duration,
+    /// Program and arguments of a process that runs [`crate::run_watchdog`] with what is added to
+    /// them: it answers when this process is stopped, hangs or dies. None: nobody does then.
+    pub watchdog: Option<Vec<OsString>>,
     /// Ordinary events are delivered at least this often, however few there are.
     pub flush_interval: Duration,
     /// Flows the kernel keeps at the same time; the least used are forgotten first.
@@ -48,6 +51,7 @@ impl Default for Config {
             fail_closed: false,
             fanotify_threads: 2,
             judge_deadline: Duration::from_secs(1),
+            watchdog: None,
             flush_interval: Duration::from_millis(50),
             max_flows: 65_536,
             max_network_rules: 262_144,

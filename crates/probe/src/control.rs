@@ -1,9 +1,9 @@
 //! The handle for labels, policies, held processes, flows and counters.
 
 use crate::{
-    Attach, CallFilter, Error, Flow, KernelPolicy,
+    Attach, CallFilter, Error, Flow, KernelPolicy, LastEnd,
     call::watch::CallWatch,
-    fanotify::{Marks, Notifier, Tally, Watches},
+    fanotify::{Board, Marks, Notifier, Tally, Watches},
     flow::FlowReader,
     guard::{self, Guarded, Identifier},
     hold::{self, Hold},
@@ -51,11 +51,13 @@ pub(crate) struct Inner {
     pub(crate) watches: Arc<Watches>,
     pub(crate) tally: Arc<Tally>,
     fail_closed: Arc<AtomicBool>,
+    board: Arc<Board>,
     pub(crate) programs: Vec<OwnedFd>,
     pub(crate) calls: CallWatch,
     identifier: Option<Identifier>,
     pins: Option<Pins>,
     refused: Refused,
+    last_end: Mutex<Option<LastEnd>>,
     first_label: u32,
     next_set: AtomicU32,
     workloads: Mutex<HashMap<u32, Workload>>,
@@ -77,6 +79,8 @@ pub(crate) struct Parts {
     pub(crate) watches: Arc<Watches>,
     pub(crate) tally: Arc<Tally>,
     pub(crate) fail_closed: Arc<AtomicBool>,
+    pub(crate) board: Arc<Board>,
+    pub(crate) last_end: Option<LastEnd>,
     pub(crate) programs: Vec<OwnedFd>,
     pub(crate) calls: CallWatch,
     pub(crate) identifier: Option<Identifier>,
@@ -85,6 +89,16 @@ pub(crate) struct Parts {
 }
 
 impl Control {
+    /// How a predecessor ended, if it was killed or crashed; told once.
+    pub fn last_end(&self) -> Option<LastEnd> {
+        let mut end = self
+            .inner
+            .last_end
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        end.take()
+    }
+
     pub(crate) fn new(parts: Parts) -> Self {
         let Parts {
             maps,
@@ -95,6 +109,8 @@ impl Control {
             watches,
             tally,
             fail_closed,
+            board,
+            last_end,
             programs,
             calls,
             identifier,
@@ -111,11 +127,13 @@ impl Control {
             watches,
             tally,
             fail_closed,
+            board,
             programs,
             calls,
             identifier,
             pins,
             refused,
+            last_end: Mutex::new(last_end),
             first_label: last_label.wrapping_add(1).max(1),
             next_set: AtomicU32::new(last_set.wrapping_add(1).max(1)),
             workloads: Mutex::default(),
@@ -129,6 +147,8 @@ impl Control {
     /// Changes what happens to an act nobody judges in time: true refuses it, false lets it pass.
     pub fn set_fail_closed(&self, fail_closed: bool) {
         self.inner.fail_closed.store(fail_closed, Relaxed);
+        let word = u32::from(fail_closed);
+        self.inner.board.fail_closed.store(word, Relaxed);
     }
 
     /// Labels the cgroup with those below it, the processes in them, and the process `pid` with
@@ -259,7 +279,7 @@ impl Control {
             }
         };
         let guard = (guarded.flags, guarded.set);
-        if let Err(error) = installed.swap(&inner.maps, label, policy, guard) {
+        if let Err(error) = installed.swap(&inner.maps, label, policy, guard, guarded.watch) {
             installed.remove(&inner.maps);
             guarded.remove(&inner.maps);
             return Err(error);
@@ -322,6 +342,8 @@ impl Control {
             tally,
             hold,
             programs,
+            board,
+            notifier,
             ..
         } = &*self.inner;
         let files = |open: &std::sync::atomic::AtomicU64| open.load(Relaxed);
@@ -352,11 +374,20 @@ impl Control {
             (Counter::ActsDenied, maps.count(count::ACTS_DENIED)),
             (
                 Counter::FailedOpen,
-                files(&tally.failed_open) + files(&hold.failed_open),
+                files(&tally.failed_open) + files(&hold.failed_open) + files(&board.opened),
             ),
             (
                 Counter::FailedClosed,
-                files(&tally.failed_closed) + files(&hold.failed_closed),
+                files(&tally.failed_closed) + files(&hold.failed_closed) + files(&board.closed),
+            ),
+            (Counter::ListenerStops, files(&board.stops)),
+            (
+                Counter::WatchdogAnswers,
+                files(&board.opened) + files(&board.closed),
+            ),
+            (
+                Counter::QueueOverflows,
+                files(&tally.unread) + notifier.as_ref().map_or(0, |n| files(&n.overflows)),
             ),
             (Counter::ProgramsMissed, kernel::missed(programs)),
         ])
@@ -483,7 +514,7 @@ impl Inner {
         let (Some(_), Some(policy)) = (&self.identifier, workload.policy.clone()) else {
             return Ok(());
         };
-        if policy.guard.files.is_empty() {
+        if policy.guard.files.is_empty() && policy.guard.profile.is_none() {
             return Ok(());
         }
         let fresh = self.resolve_guard(workload, &policy)?;
@@ -495,7 +526,7 @@ impl Inner {
             }
         };
         let guard = (fresh.flags, fresh.set);
-        if let Err(error) = installed.swap(&self.maps, label, &policy, guard) {
+        if let Err(error) = installed.swap(&self.maps, label, &policy, guard, fresh.watch) {
             fresh.remove(&self.maps);
             return Err(error);
         }
@@ -554,6 +585,8 @@ impl Inner {
             (&maps.exec_verdicts, 0),
             (&maps.file_rules, 0),
             (&maps.name_rules, 0),
+            (&maps.patterns, 0),
+            (&maps.programs, 0),
             (&maps.ports, 4),
             (&maps.rules, 4),
         ] {

@@ -103,6 +103,7 @@ fn denied(bytes: &[u8], at: Timestamp) -> Option<Event> {
         5 => DenyReason::Protected,
         6 => DenyReason::Guard,
         7 => DenyReason::Anonymous,
+        8 => DenyReason::Profile,
         code => DenyReason::Exec(reason(code)?),
     };
     Some(Event::Denied(Box::new(Denied {
@@ -111,6 +112,7 @@ fn denied(bytes: &[u8], at: Timestamp) -> Option<Event> {
         op: *DeniedOp::ALL.get(op)?,
         reason,
         rule: record.rule,
+        watched: record.flags & intf::DENIED_WATCHED != 0,
         // A walk without a mount ends at the root of the file system, which names itself.
         path: text(path).replacen("//", "/", 1),
         path_truncated: record.flags & intf::DENIED_PATH_CUT != 0

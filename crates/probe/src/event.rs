@@ -410,6 +410,8 @@ pub enum DenyReason {
     Guard,
     /// Code without a file.
     Anonymous,
+    /// The [`crate::Profile`] denies the program, or does not list it.
+    Profile,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -419,8 +421,11 @@ pub struct Denied {
     pub task: Task,
     pub op: DeniedOp,
     pub reason: DenyReason,
-    /// Place of the guarded path in its policy, from 1; 0 when none decided.
+    /// Place of the guarded path, or of the profile's rule, in its policy, from 1; 0 when none
+    /// decided.
     pub rule: u32,
+    /// It took place: the policy has [`crate::Watch`] tell of it, not refuse it.
+    pub watched: bool,
     /// From the container's root, as far as it is known; empty for acts without a file.
     pub path: String,
     pub path_truncated: bool,

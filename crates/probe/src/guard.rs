@@ -5,14 +5,14 @@
 //! under names it has elsewhere.
 
 use crate::{
-    Error, Guard, GuardedPath,
+    Error, Guard, GuardedPath, Watch,
     fanotify::{
         entries, fits,
         sys::{self, Stat},
     },
-    intf::{self, FileKey, FileRule, NameKey, file_flag, guard_flag},
+    intf::{self, FileKey, FileRule, NameKey, Pattern, Program, ProgramKey, file_flag, guard_flag},
     kernel::{self, Maps},
-    procfs,
+    procfs, profile,
 };
 use libbpf_rs::MapCore;
 use std::{
@@ -37,7 +37,7 @@ pub(crate) struct Identifier(pub(crate) Arc<OwnedFd>);
 
 impl Identifier {
     /// One file, or for an overlay that of its upper and of its lower layer.
-    fn identify(&self, file: &OwnedFd) -> io::Result<Vec<FileKey>> {
+    pub(crate) fn identify(&self, file: &OwnedFd) -> io::Result<Vec<FileKey>> {
         let empty = FileKey {
             set: 0,
             dev: 0,
@@ -75,9 +75,12 @@ impl Identifier {
 #[derive(Debug, Default)]
 pub(crate) struct Guarded {
     pub(crate) flags: u32,
+    pub(crate) watch: u32,
     pub(crate) set: u32,
     files: BTreeMap<FileKey, FileRule>,
     names: BTreeMap<NameKey, FileRule>,
+    patterns: BTreeMap<FileKey, Pattern>,
+    pub(crate) programs: BTreeMap<ProgramKey, Program>,
 }
 
 impl Guarded {
@@ -91,24 +94,14 @@ impl Guarded {
     ) -> Result<Self, Error> {
         let mut guarded = Self {
             flags: flags(guard),
+            watch: watched(&guard.watch),
             set,
             ..Self::default()
         };
-        if let (Some(pid), false) = (pid, guard.files.is_empty()) {
+        let needed = !guard.files.is_empty() || guard.profile.is_some();
+        if let Some(pid) = pid.filter(|_| needed) {
             let root = sys::open_root(pid).map_err(Error::system("opening a container's root"))?;
-            Resolver {
-                identifier,
-                root: &root,
-                guarded: &mut guarded,
-                full: false,
-            }
-            .resolve(&guard.files);
-            guarded.flags |= guard_flag::FILES;
-            // The walk to the root of the file system is for those who need it.
-            let reach = file_flag::TREE | file_flag::CHILDREN;
-            if guarded.files.values().any(|rule| rule.flags & reach != 0) {
-                guarded.flags |= guard_flag::TREES;
-            }
+            guarded.resolve(identifier, &root, guard);
         }
         match guarded.write(maps) {
             Ok(()) => Ok(guarded),
@@ -119,12 +112,43 @@ impl Guarded {
         }
     }
 
+    fn resolve(&mut self, identifier: &Identifier, root: &OwnedFd, guard: &Guard) {
+        if let Some(profile) = &guard.profile {
+            self.flags |= profile::compile(identifier, root, self.set, profile, &mut self.programs);
+        }
+        if guard.files.is_empty() {
+            return;
+        }
+        let mut resolver = Resolver {
+            identifier,
+            root,
+            guarded: self,
+            full: false,
+        };
+        resolver.resolve(&guard.files);
+        self.flags |= guard_flag::FILES;
+        if !self.patterns.is_empty() {
+            self.flags |= guard_flag::PATTERNS;
+        }
+        // The walk to the root of the file system is for those who need it.
+        let reach = file_flag::TREE | file_flag::CHILDREN;
+        if self.files.values().any(|rule| rule.flags & reach != 0) {
+            self.flags |= guard_flag::TREES;
+        }
+    }
+
     fn write(&self, maps: &Maps) -> Result<(), Error> {
         for (key, rule) in &self.files {
             kernel::put(&maps.file_rules, intf::bytes_of(key), rule)?;
         }
         for (key, rule) in &self.names {
             kernel::put(&maps.name_rules, intf::bytes_of(key), rule)?;
+        }
+        for (key, pattern) in &self.patterns {
+            kernel::put(&maps.patterns, intf::bytes_of(key), pattern)?;
+        }
+        for (key, program) in &self.programs {
+            kernel::put(&maps.programs, intf::bytes_of(key), program)?;
         }
         Ok(())
     }
@@ -136,23 +160,46 @@ impl Guarded {
         for key in self.names.keys() {
             let _ = maps.name_rules.delete(intf::bytes_of(key));
         }
+        for key in self.patterns.keys() {
+            let _ = maps.patterns.delete(intf::bytes_of(key));
+        }
+        for key in self.programs.keys() {
+            let _ = maps.programs.delete(intf::bytes_of(key));
+        }
     }
 
     pub(crate) fn same_rules(&self, other: &Self) -> bool {
-        let files = |g: &Self| {
-            g.files
-                .iter()
-                .map(|(k, r)| (FileKey { set: 0, ..*k }, *r))
-                .collect::<Vec<_>>()
-        };
-        let names = |g: &Self| {
-            g.names
-                .iter()
-                .map(|(k, r)| (NameKey { set: 0, ..*k }, *r))
-                .collect::<Vec<_>>()
-        };
-        self.flags == other.flags && files(self) == files(other) && names(self) == names(other)
+        let files = |g: &Self| each(&g.files, |k| FileKey { set: 0, ..k });
+        let names = |g: &Self| each(&g.names, |k| NameKey { set: 0, ..k });
+        let patterns = |g: &Self| each(&g.patterns, |k| FileKey { set: 0, ..k });
+        let programs = |g: &Self| each(&g.programs, |k| ProgramKey { set: 0, ..k });
+        self.flags == other.flags
+            && files(self) == files(other)
+            && names(self) == names(other)
+            && patterns(self) == patterns(other)
+            && programs(self) == programs(other)
     }
+}
+
+/// The entries under keys of no set.
+fn each<K: Copy, V: Copy>(map: &BTreeMap<K, V>, unset: impl Fn(K) -> K) -> Vec<(K, V)> {
+    map.iter().map(|(k, v)| (unset(*k), *v)).collect()
+}
+
+fn watched(watch: &Watch) -> u32 {
+    [
+        (watch.mount, guard_flag::MOUNT),
+        (watch.ptrace, guard_flag::PTRACE),
+        (watch.bpf, guard_flag::BPF),
+        (watch.module, guard_flag::MODULE),
+        (watch.user_namespace, guard_flag::USERNS),
+        (watch.setuid, guard_flag::SETUID),
+        (watch.capset, guard_flag::CAPSET),
+        (watch.drift_code, guard_flag::DRIFT_CODE),
+    ]
+    .iter()
+    .filter(|(on, _)| *on)
+    .fold(0, |flags, (_, bit)| flags | bit)
 }
 
 fn flags(guard: &Guard) -> u32 {
@@ -314,6 +361,8 @@ impl Resolver<'_> {
             };
             let flags = rule.flags | reach;
             self.add(dir, FileRule { flags, ..rule });
+        } else if let Some(pattern) = pattern.filter(|_| depth == 0) {
+            self.pattern(dir, pattern, guarded.recursive, rule);
         }
         if depth >= MAX_DEPTH || self.full {
             return;
@@ -330,6 +379,41 @@ impl Resolver<'_> {
                 self.directory(&target, guarded, pattern, rule, depth + 1);
             } else if wanted {
                 self.add(&target, rule);
+            }
+        }
+    }
+
+    /// Files that come to fit the pattern later.
+    fn pattern(&mut self, dir: &OwnedFd, pattern: &OsStr, recursive: bool, rule: FileRule) {
+        let bytes = pattern.as_bytes();
+        let stars: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at] == b'*').collect();
+        let [star] = stars[..] else {
+            tracing::warn!(pattern = %pattern.display(), "new names that fit a pattern of several stars are told, not refused");
+            return;
+        };
+        let (prefix, suffix) = (&bytes[..star], &bytes[star + 1..]);
+        let tree = if recursive { file_flag::TREE } else { 0 };
+        let value = Pattern {
+            flags: rule.flags | tree,
+            rule: rule.rule,
+            prefix_len: u32::try_from(prefix.len()).unwrap_or(u32::MAX),
+            suffix_len: u32::try_from(suffix.len()).unwrap_or(u32::MAX),
+            prefix_hash: fnv1a(prefix),
+            suffix_hash: fnv1a(suffix),
+        };
+        for key in self.identifier.identify(dir).unwrap_or_default() {
+            let set = self.guarded.set;
+            let place = |rule| FileKey { set, rule, ..key };
+            let free = (0..intf::PATTERNS)
+                .map(place)
+                .find(|key| !self.guarded.patterns.contains_key(key));
+            match free {
+                Some(key) => drop(self.guarded.patterns.insert(key, value)),
+                None => tracing::warn!(
+                    pattern = %pattern.display(),
+                    limit = intf::PATTERNS,
+                    "the directory has too many patterns: new names that fit this one are told, not refused"
+                ),
             }
         }
     }
@@ -383,7 +467,7 @@ fn renamed(file: &OwnedFd, path: &Path, rule: FileRule) -> bool {
     rule.flags & file_flag::NO_EXEC != 0 && real.file_name() != path.file_name()
 }
 
-fn fnv1a(bytes: &[u8]) -> u64 {
+pub(crate) fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3)
     })

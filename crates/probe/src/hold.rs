@@ -16,6 +16,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// In the state folder: the processes that are held.
+pub(crate) const FILE: &str = "held";
+
 #[derive(Debug)]
 struct Held {
     /// Pins the process, so that a signal never reaches another one with its number.
@@ -52,7 +55,7 @@ impl Hold {
             wake: Condvar::new(),
             deadline,
             fail_closed,
-            file: dir.map(|d| d.join("held")),
+            file: dir.map(|d| d.join(FILE)),
             failed_open: AtomicU64::new(0),
             failed_closed: AtomicU64::new(0),
         }
@@ -115,23 +118,9 @@ impl Hold {
     /// Lets go what a predecessor left stopped.
     pub(crate) fn recover(&self) {
         let Some(file) = &self.file else { return };
-        for (pid, start_ns) in fs::read_to_string(file)
-            .unwrap_or_default()
-            .lines()
-            .filter_map(|l| {
-                let (pid, start) = l.split_once(' ')?;
-                Some((pid.parse::<u32>().ok()?, start.parse::<u64>().ok()?))
-            })
-        {
-            let Ok(process) = pidfd(pid) else { continue };
-            let Ok(found) = procfs::process(pid, None) else {
-                continue;
-            };
-            // /proc shows whole clock ticks, 10 ms at most.
-            if found.state == 'T' && found.start_ns.abs_diff(start_ns) <= 10_000_000 {
-                tracing::info!(pid, "releasing a process held by a predecessor");
-                let _ = send(&process, libc::SIGCONT);
-            }
+        for process in stopped(file) {
+            tracing::info!("releasing a process held by a predecessor");
+            let _ = send(&process, libc::SIGCONT);
         }
         let _ = fs::remove_file(file);
     }
@@ -191,6 +180,25 @@ impl Hold {
         self.state().stop = true;
         self.wake.notify_all();
     }
+}
+
+/// Processes a file of held ones names that are stopped still.
+pub(crate) fn stopped(file: &Path) -> impl Iterator<Item = OwnedFd> {
+    let noted = fs::read_to_string(file).unwrap_or_default();
+    let noted: Vec<(u32, u64)> = noted
+        .lines()
+        .filter_map(|l| {
+            let (pid, start) = l.split_once(' ')?;
+            Some((pid.parse().ok()?, start.parse().ok()?))
+        })
+        .collect();
+    noted.into_iter().filter_map(|(pid, start_ns)| {
+        let process = pidfd(pid).ok()?;
+        let found = procfs::process(pid, None).ok()?;
+        // /proc shows whole clock ticks, 10 ms at most.
+        let same = found.start_ns.abs_diff(start_ns) <= 10_000_000;
+        (same && found.state == 'T').then_some(process)
+    })
 }
 
 /// A descriptor that names a process, whatever becomes of its number.

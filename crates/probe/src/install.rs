@@ -91,6 +91,7 @@ impl Installed {
         label: u32,
         policy: &KernelPolicy,
         guard: (u32, u32),
+        watch: u32,
     ) -> Result<(), Error> {
         let mut flags = 0;
         if policy.process_mode == Mode::Protect {
@@ -119,8 +120,9 @@ impl Installed {
             set: self.set,
             guard: guard.0,
             guard_set: guard.1,
+            watch,
             default_verdict: effective(policy.default_verdict, policy.network_mode),
-            pad: [0; 7],
+            pad: [0; 3],
         };
         kernel::put(&maps.policies, &label.to_ne_bytes(), &value)
     }

@@ -97,11 +97,20 @@ structures! {
     "rp_name_key" NameKey {
         set: u32, dev: u32, ino: u64, generation: u32, len: u32, hash: u64,
     }
+    "rp_pattern" Pattern {
+        flags: u32, rule: u32, prefix_len: u32, suffix_len: u32, prefix_hash: u64,
+        suffix_hash: u64,
+    }
+    "rp_program_key" ProgramKey {
+        set: u32, kind: u32, ino: u64, hash: u64, dev: u32, generation: u32, uid: u32, pad: u32,
+    }
+    "rp_program" Program { rank: u32, flags: u32 }
     "rp_identify" Identify { fd: u32, count: u32, keys: [FileKey; 2] }
     "rp_label" LabelValue { label: u32, flags: u32 }
     "rp_state" StateValue { label: u32, flags: u32, uid: u32, euid: u32, caps: u64 }
     "rp_policy" PolicyValue {
-        flags: u32, set: u32, guard: u32, guard_set: u32, default_verdict: u8, pad: [u8; 7],
+        flags: u32, set: u32, guard: u32, guard_set: u32, watch: u32, default_verdict: u8,
+        pad: [u8; 3],
     }
     "rp_call_spec" CallSpec {
         call: u16, shape: u8, flags: u8, fd_arg: u8, path_arg: u8, dir_arg: u8, other_arg: u8,
@@ -270,7 +279,6 @@ pub(crate) mod call {
         pub(crate) const SEND: u8 = 7;
         pub(crate) const RECEIVE: u8 = 8;
         pub(crate) const MESSAGE: u8 = 9;
-        pub(crate) const CHDIR: u8 = 10;
     }
 
     pub(crate) mod spec_flag {
@@ -335,7 +343,31 @@ pub(crate) mod guard_flag {
     pub(crate) const RAW_SOCKET: u32 = 512;
     pub(crate) const LISTEN: u32 = 1024;
     pub(crate) const ANON_EXEC: u32 = 2048;
+    pub(crate) const PROFILE: u32 = 4096;
+    pub(crate) const PARENTS: u32 = 8192;
+    pub(crate) const BELOW: u32 = 16384;
+    pub(crate) const ZERO_DRIFT: u32 = 32768;
+    pub(crate) const PATTERNS: u32 = 65536;
+    pub(crate) const DRIFT_CODE: u32 = 131_072;
 }
+
+/// What a [`ProgramKey`] is about.
+pub(crate) mod program_kind {
+    pub(crate) const FILE: u32 = 0;
+    pub(crate) const NAME: u32 = 1;
+    pub(crate) const BELOW: u32 = 2;
+    pub(crate) const PARENT: u32 = 3;
+}
+
+/// Bits of a [`Program`].
+pub(crate) mod program_flag {
+    pub(crate) const DENY: u32 = 1;
+    pub(crate) const UPDATE: u32 = 2;
+}
+
+pub(crate) const ANY_UID: u32 = u32::MAX;
+/// Patterns one directory may have.
+pub(crate) const PATTERNS: u32 = 8;
 
 /// Bits of a [`FileRule`].
 pub(crate) mod file_flag {
@@ -349,8 +381,9 @@ pub(crate) mod file_flag {
 }
 
 pub(crate) const DENIED_PATH_CUT: u32 = 1;
+pub(crate) const DENIED_WATCHED: u32 = 2;
 /// `RP_LAYOUT_VERSION` of `bpf/intf.h`.
-pub(crate) const LAYOUT_VERSION: u32 = 1;
+pub(crate) const LAYOUT_VERSION: u32 = 2;
 /// Marks a program's id in `own_objects`.
 pub(crate) const OWN_PROGRAM: u32 = 1 << 31;
 

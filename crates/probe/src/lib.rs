@@ -34,6 +34,7 @@ mod netrule;
 mod pin;
 mod policy;
 mod probe;
+mod profile;
 mod recheck;
 mod ring;
 mod verifier;
@@ -48,8 +49,12 @@ pub use event::{
     FileOp, FirstExec, Flow, Fork, KillReason, Killed, NetEvent, NetHook, Ring, Socket, SocketOp,
     Task,
 };
+pub use fanotify::{LastEnd, run_watchdog};
 pub use judge::{AllowAll, Ask, AskKind, Decision, Judge};
 pub use kernel::ProgramCost;
 pub use pin::{PIN_DIR, uninstall};
-pub use policy::{Attach, Guard, GuardedPath, KernelPolicy, NetVerdict, ProtectedPath};
+pub use policy::{
+    Attach, Guard, GuardedPath, KernelPolicy, NetVerdict, Profile, ProgramRule, Programs,
+    ProtectedPath, Watch,
+};
 pub use probe::Probe;

@@ -30,6 +30,8 @@ const KEPT: &[&str] = &[
     "exec_verdicts",
     "file_rules",
     "name_rules",
+    "patterns",
+    "programs",
     "own_objects",
     "ports",
     "rules",

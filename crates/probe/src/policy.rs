@@ -81,6 +81,10 @@ pub struct KernelPolicy {
 pub struct Guard {
     /// The first rule that matches a file decides.
     pub files: Vec<GuardedPath>,
+    /// Programs that may run; none restricts them.
+    pub profile: Option<Profile>,
+    /// Acts that are let through and told once, as [`crate::Denied::watched`].
+    pub watch: Watch,
     /// Every new mount.
     pub mount: bool,
     /// Tracing other processes of the same workload. Those of others are never reached.
@@ -103,12 +107,59 @@ pub struct Guard {
     pub anonymous_exec: bool,
 }
 
+/// Acts whose first use is told though nothing forbids it: what a workload does while it is learned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Watch {
+    pub mount: bool,
+    pub ptrace: bool,
+    pub bpf: bool,
+    pub module: bool,
+    pub user_namespace: bool,
+    pub setuid: bool,
+    pub capset: bool,
+    /// Code is mapped of files that the image did not ship.
+    pub drift_code: bool,
+}
+
+/// Which programs may run; every other exec gets EPERM.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Profile {
+    /// The first rule that fits decides; those for children of a parent are tried after the rest.
+    pub rules: Vec<ProgramRule>,
+    /// An allowed program must be the image's own unless its rule says that it may change.
+    pub zero_drift: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProgramRule {
+    pub programs: Programs,
+    /// User ids as the host sees them; none is every user.
+    pub uids: Vec<u32>,
+    pub deny: bool,
+    /// The file may be another than the image's, as after an update.
+    pub may_change: bool,
+    /// Allowed is what these programs start, and they themselves.
+    pub parent: bool,
+}
+
+/// Programs a rule is about. Paths are absolute, from the container's root.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Programs {
+    #[default]
+    Any,
+    File(PathBuf),
+    /// A file name, wherever it is.
+    Name(String),
+    /// Somewhere below a directory, of a name or of any.
+    Below(PathBuf, Option<String>),
+}
+
 /// A file that is refused by what it is on disk, whatever name, mount or root leads to it.
 ///
 /// What may not run may not be read either: a copy, an interpreter or a loader would run it.
 /// Refusing writes covers removing, renaming, linking, attributes, and mounting over it; and what
-/// leads to a guarded file is not renamed or removed. New files whose name matches a pattern with
-/// `*` are not covered unless the pattern is `*` alone.
+/// leads to a guarded file is not renamed or removed. Files that come to match a pattern later are
+/// refused by their names, if it has one `*` and its directory no more than eight patterns.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct GuardedPath {
     /// Absolute, from the container's root. The last component may hold `*`.

@@ -1,9 +1,9 @@
 //! Loading, attaching and taking down.
 
 use crate::{
-    Config, Control, Error, Event, Judge,
+    Config, Control, Error, Event, Judge, LastEnd,
     control::Parts,
-    fanotify::{Listener, Marks, Notifier, Tally, Watches},
+    fanotify::{Board, Listener, Marks, Notifier, Tally, Watchdog, Watches},
     hold::Hold,
     kernel::{self, Kernel, Loaded},
     label::Labels,
@@ -12,8 +12,13 @@ use crate::{
 use std::{
     collections::BTreeSet,
     io,
-    os::fd::{AsRawFd, FromRawFd, OwnedFd},
-    sync::{Arc, atomic::AtomicBool, mpsc},
+    os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd},
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+        mpsc,
+    },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -69,6 +74,10 @@ impl Probe {
         hold.recover();
         let notifier = notifier(&watches, &labels, &stale);
         let marks = marks(notifier.clone(), &watches);
+        let board = Arc::new(board(&config)?);
+        let watchdog = marks
+            .as_ref()
+            .and_then(|marks| watchdog(&config, &board, marks, &labels));
         let stop = Arc::new(event_fd().map_err(Error::system("eventfd"))?);
         let control = Control::new(Parts {
             maps: Arc::clone(&maps),
@@ -79,6 +88,8 @@ impl Probe {
             watches: Arc::clone(&watches),
             tally: Arc::clone(&tally),
             fail_closed: Arc::clone(&fail_closed),
+            board: Arc::clone(&board),
+            last_end: config.state_dir.as_deref().and_then(LastEnd::take),
             programs,
             calls,
             identifier,
@@ -101,7 +112,8 @@ impl Probe {
             labels,
             judge,
             deadline: config.judge_deadline,
-            fail_closed: Arc::clone(&fail_closed),
+            board,
+            watchdog,
             tally,
             stop: Arc::clone(&stop),
         });
@@ -197,6 +209,39 @@ fn marks(notifier: Option<Arc<Notifier>>, watches: &Arc<Watches>) -> Option<Arc<
         Ok(marks) => Some(Arc::new(marks)),
         Err(error) => {
             tracing::warn!(%error, "execs and opens cannot be denied");
+            None
+        }
+    }
+}
+
+fn board(config: &Config) -> Result<Board, Error> {
+    let board = Board::new().map_err(Error::system("memory for the watchdog"))?;
+    let deadline = u64::try_from(config.judge_deadline.as_millis()).unwrap_or(u64::MAX);
+    board.deadline_ms.store(deadline, Relaxed);
+    let closed = u32::from(config.fail_closed);
+    board.fail_closed.store(closed, Relaxed);
+    Ok(board)
+}
+
+/// Without one a stopped agent makes its containers' execs wait, which is said and not fatal.
+fn watchdog(
+    config: &Config,
+    board: &Arc<Board>,
+    marks: &Marks,
+    labels: &Labels,
+) -> Option<Watchdog> {
+    let command = config.watchdog.as_ref()?;
+    let cgroup2 = labels.cgroup2.clone().into_os_string();
+    let state_dir = config.state_dir.clone().map(PathBuf::into_os_string);
+    let arguments: Vec<_> = std::iter::once(cgroup2).chain(state_dir).collect();
+    let maps = &labels.maps;
+    let [exec, open] = marks.groups();
+    let [known, states, settings] = [&maps.labels, &maps.task_state, &maps.config].map(AsFd::as_fd);
+    let shared: [&dyn AsRawFd; 5] = [exec, open, &known, &states, &settings];
+    match Watchdog::start(command, &arguments, board, shared) {
+        Ok(watchdog) => Some(watchdog),
+        Err(error) => {
+            tracing::error!(%error, "no watchdog: a stopped agent makes execs wait");
             None
         }
     }

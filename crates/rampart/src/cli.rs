@@ -72,6 +72,9 @@ enum Command {
     /// Work as a scanner for a controller elsewhere
     #[command(after_help = commands::scanner::HELP)]
     Scanner(Box<settings::ScannerArgs>),
+    /// What `up` starts beside itself: answers permission events when it is stopped or hangs
+    #[command(hide = true)]
+    Watchdog(commands::watchdog::WatchdogArgs),
     /// Keys that seal secrets in the store: names, rotation
     Key(commands::key::KeyArgs),
 }
@@ -119,6 +122,7 @@ impl Cli {
             Command::Registry(args) => commands::registry::run(args),
             Command::Vulnerability(args) => commands::vulnerability::run(args),
             Command::Scanner(args) => commands::scanner::run(*args),
+            Command::Watchdog(args) => commands::watchdog::run(&args),
             Command::Key(args) => commands::key::run(args),
         }
     }

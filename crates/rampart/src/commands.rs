@@ -21,4 +21,5 @@ pub(crate) mod status;
 pub(crate) mod uninstall;
 pub(crate) mod updater;
 pub(crate) mod vulnerability;
+pub(crate) mod watchdog;
 pub(crate) mod workload;

@@ -22,6 +22,7 @@ pub struct BundleSpec {
     pub capabilities: Vec<String>,
     pub no_new_privileges: bool,
     pub memory_limit_bytes: Option<u64>,
+    pub privileged: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,15 +53,80 @@ pub const DEFAULT_CAPABILITIES: [&str; 14] = [
     "CAP_AUDIT_WRITE",
 ];
 
+const ALL_CAPABILITIES: [&str; 41] = [
+    "CAP_CHOWN",
+    "CAP_DAC_OVERRIDE",
+    "CAP_DAC_READ_SEARCH",
+    "CAP_FOWNER",
+    "CAP_FSETID",
+    "CAP_KILL",
+    "CAP_SETGID",
+    "CAP_SETUID",
+    "CAP_SETPCAP",
+    "CAP_LINUX_IMMUTABLE",
+    "CAP_NET_BIND_SERVICE",
+    "CAP_NET_BROADCAST",
+    "CAP_NET_ADMIN",
+    "CAP_NET_RAW",
+    "CAP_IPC_LOCK",
+    "CAP_IPC_OWNER",
+    "CAP_SYS_MODULE",
+    "CAP_SYS_RAWIO",
+    "CAP_SYS_CHROOT",
+    "CAP_SYS_PTRACE",
+    "CAP_SYS_PACCT",
+    "CAP_SYS_ADMIN",
+    "CAP_SYS_BOOT",
+    "CAP_SYS_NICE",
+    "CAP_SYS_RESOURCE",
+    "CAP_SYS_TIME",
+    "CAP_SYS_TTY_CONFIG",
+    "CAP_MKNOD",
+    "CAP_LEASE",
+    "CAP_AUDIT_WRITE",
+    "CAP_AUDIT_CONTROL",
+    "CAP_SETFCAP",
+    "CAP_MAC_OVERRIDE",
+    "CAP_MAC_ADMIN",
+    "CAP_SYSLOG",
+    "CAP_WAKE_ALARM",
+    "CAP_BLOCK_SUSPEND",
+    "CAP_AUDIT_READ",
+    "CAP_PERFMON",
+    "CAP_BPF",
+    "CAP_CHECKPOINT_RESTORE",
+];
+
+/// Every capability that this process may hand on: a container's machine may withhold some.
+fn bounding_capabilities() -> Vec<String> {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status
+        .lines()
+        .find_map(|line| line.strip_prefix("CapPrm:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or(0);
+    let held = ALL_CAPABILITIES.iter().enumerate();
+    held.filter(|(bit, _)| mask >> bit & 1 == 1)
+        .map(|(_, name)| (*name).to_owned())
+        .collect()
+}
+
 impl BundleSpec {
     pub fn to_json(&self) -> Value {
-        let capabilities = &self.capabilities;
+        let all = bounding_capabilities();
+        let capabilities = if self.privileged {
+            &all
+        } else {
+            &self.capabilities
+        };
         let mut linux = json!({
             "namespaces": self.namespaces(),
-            "resources": { "devices": [{ "allow": false, "access": "rwm" }] },
-            "maskedPaths": ["/proc/kcore", "/proc/keys"],
-            "readonlyPaths": ["/proc/bus", "/proc/sys"],
+            "resources": { "devices": [{ "allow": self.privileged, "access": "rwm" }] },
         });
+        if !self.privileged {
+            linux["maskedPaths"] = json!(["/proc/kcore", "/proc/keys"]);
+            linux["readonlyPaths"] = json!(["/proc/bus", "/proc/sys"]);
+        }
         if let Some(path) = &self.cgroup_path {
             linux["cgroupsPath"] = json!(path);
         }
@@ -107,6 +173,8 @@ impl BundleSpec {
             json!({ "destination": "/proc", "type": "proc", "source": "proc" }),
             json!({ "destination": "/dev", "type": "tmpfs", "source": "tmpfs",
                     "options": ["nosuid", "strictatime", "mode=755", "size=65536k"] }),
+            json!({ "destination": "/dev/pts", "type": "devpts", "source": "devpts",
+                    "options": ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"] }),
             json!({ "destination": "/dev/shm", "type": "tmpfs", "source": "shm",
                     "options": ["nosuid", "nodev", "mode=1777", "size=65536k"] }),
         ];

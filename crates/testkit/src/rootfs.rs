@@ -40,6 +40,11 @@ impl Rootfs {
         Ok(rootfs)
     }
 
+    /// A folder that is laid out already, such as this machine's `/`.
+    pub fn existing(dir: impl Into<PathBuf>) -> Self {
+        Self { path: dir.into() }
+    }
+
     pub fn path(&self) -> &Path {
         &self.path
     }

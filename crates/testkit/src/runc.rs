@@ -26,6 +26,7 @@ pub struct RuncBuilder {
     id: String,
     spec: BundleSpec,
     overlay: bool,
+    scratch: Option<PathBuf>,
     state_root: Option<PathBuf>,
 }
 
@@ -121,6 +122,19 @@ impl RuncBuilder {
         self
     }
 
+    /// Keeps the container's own files, upper layer included, below `dir`: another file system
+    /// than the root file system's, when that is this machine's `/`.
+    pub fn scratch(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.scratch = Some(dir.into());
+        self
+    }
+
+    /// As `docker run --privileged`: every capability and device, nothing masked or read-only.
+    pub fn privileged(mut self) -> Self {
+        self.spec.privileged = true;
+        self
+    }
+
     /// `runc --root`; the default is runc's own, `/run/runc`.
     pub fn state_root(mut self, path: impl Into<PathBuf>) -> Self {
         self.state_root = Some(path.into());
@@ -136,7 +150,12 @@ impl RuncBuilder {
 
     /// Creates it only: namespaces, cgroup and runc's init wait for [`RuncContainer::start`].
     pub fn create(mut self) -> io::Result<RuncContainer> {
-        let folder = tempfile::Builder::new().prefix("rampart-runc-").tempdir()?;
+        let mut folder = tempfile::Builder::new();
+        folder.prefix("rampart-runc-");
+        let folder = match &self.scratch {
+            Some(dir) => folder.tempdir_in(dir)?,
+            None => folder.tempdir()?,
+        };
         let mut container = RuncContainer {
             id: self.id,
             pid: 0,
@@ -182,11 +201,13 @@ impl RuncContainer {
             capabilities: DEFAULT_CAPABILITIES.map(str::to_owned).to_vec(),
             no_new_privileges: false,
             memory_limit_bytes: None,
+            privileged: false,
         };
         RuncBuilder {
             id: unique_name("rampart-test"),
             spec,
             overlay: false,
+            scratch: None,
             state_root: None,
         }
     }

@@ -109,6 +109,12 @@ impl<'a> Batch<'a> {
                 );
                 self.learnt(group, Some(learnt));
             }
+            Report::LearnedAct { group, act } => {
+                let learnt = self
+                    .ensure(group)
+                    .then(|| learning::act(self.state, &mut self.draft, group, *act, self.now));
+                self.learnt(group, learnt);
+            }
             // Taken elsewhere.
             Report::Stats(_)
             | Report::DetectionRules(_)

@@ -5,7 +5,7 @@ use crate::{
     app::{Draft, State},
 };
 use rampart_model::{
-    ConfigSource, FileBehavior, GroupName, NetworkRule, Protocol, RuleId, Timestamp,
+    Act, ConfigSource, FileBehavior, Group, GroupName, NetworkRule, Protocol, RuleId, Timestamp,
 };
 pub(super) use rampart_policy::learn::Learned as Learnt;
 use rampart_policy::{learn, network, order};
@@ -77,6 +77,28 @@ pub(super) fn file(
         known.updated_at = now;
     }
     learnt
+}
+
+/// Adds an act to a group's profile, if the group learns.
+pub(super) fn act(
+    state: &State,
+    draft: &mut Draft,
+    group: &GroupName,
+    act: Act,
+    now: Timestamp,
+) -> Learnt {
+    let learns = |known: &Group| {
+        !known.profile.acts.contains(&act) && App::learns_profile(state, known, now)
+    };
+    if !draft.group(state, group).is_some_and(|known| learns(known)) {
+        return Learnt::Known;
+    }
+    let Some(known) = draft.group_mut(state, group) else {
+        return Learnt::Known;
+    };
+    known.profile.acts.insert(act);
+    known.updated_at = now;
+    Learnt::Added
 }
 
 /// Learned network rules, found by their ends.

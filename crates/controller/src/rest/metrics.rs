@@ -255,6 +255,14 @@ fn detection(encoder: &mut DescriptorEncoder, nodes: &[NodeView]) -> Result<(), 
         let labels = [("node", view.node.name.as_str())];
         ConstCounter::new(view.stats.detection.events).encode(family.encode_family(&labels)?)?;
     }
+    let help = "Events that detection rules were evaluated on, by type";
+    let mut family = encoder.encode_descriptor("detection_events_by_type", help, None, kind)?;
+    for view in nodes {
+        for (kind, count) in &view.stats.detection.kinds {
+            let labels = [("node", view.node.name.as_str()), ("type", kind.as_str())];
+            ConstCounter::new(*count).encode(family.encode_family(&labels)?)?;
+        }
+    }
     let help = "Matches of detection rules by priority";
     let mut family = encoder.encode_descriptor("detection_matches", help, None, kind)?;
     for view in nodes {

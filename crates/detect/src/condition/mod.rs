@@ -5,6 +5,7 @@ pub(crate) mod check;
 pub(crate) mod compile;
 pub(crate) mod eval;
 pub mod glob;
+pub mod need;
 pub mod operator;
 pub mod parser;
 pub(crate) mod path_trie;

@@ -91,6 +91,8 @@ pub(crate) struct Program {
     pub(crate) class_of: Vec<u32>,
     node_ids: FxHashMap<NodeKind, NodeId>,
     pub(crate) test_ids: FxHashMap<TestKey, u32>,
+    /// Of each test, once all is compiled.
+    pub(crate) keys: Vec<TestKey>,
     source_ids: FxHashMap<Source, u32>,
 }
 
@@ -236,7 +238,9 @@ impl Program {
         self.order();
         self.node_ids = FxHashMap::default();
         self.source_ids = FxHashMap::default();
-        self.test_ids = FxHashMap::default();
+        let mut keys: Vec<_> = std::mem::take(&mut self.test_ids).into_iter().collect();
+        keys.sort_unstable_by_key(|(_, id)| *id);
+        self.keys = keys.into_iter().map(|(key, _)| key).collect();
     }
 
     /// For each rule, the types of event it may match.

@@ -6,7 +6,7 @@ use super::{
     transform::{self, Transform},
 };
 use crate::field::{
-    Arity, Event, FieldError, FieldRef, Kind, Value,
+    Arity, Event, Field, FieldError, FieldRef, Kind, Value,
     extract::{each, value},
 };
 use std::io::Write as _;
@@ -64,6 +64,16 @@ impl Source {
                     _ => Ok(Self::Transform(*transform, inner)),
                 }
             }
+        }
+    }
+
+    pub(crate) fn fields(&self, all: &mut rustc_hash::FxHashSet<Field>) {
+        match self {
+            Self::Field(field) => {
+                all.insert(field.field);
+            }
+            Self::Literal(_) => {}
+            Self::Transform(_, inner) => inner.iter().for_each(|source| source.fields(all)),
         }
     }
 

@@ -5,8 +5,13 @@
 pub enum FlagSet {
     Open,
     Mode,
+    /// With the type of file in it, as `mknod` takes it.
+    Node,
     Clone,
     Exec,
+    Mount,
+    /// What a socket is made of: its type, and how its descriptor is opened.
+    SocketType,
 }
 
 /// Writes the names of the bits, joined by `|`; `0` if there are none.
@@ -21,6 +26,17 @@ pub(crate) fn write(set: FlagSet, bits: u64, text: &mut Vec<u8>) {
             OPEN
         }
         FlagSet::Mode => MODE,
+        FlagSet::Node => {
+            let kind = NODE.iter().find(|(kind, _)| bits & 0o170_000 == *kind);
+            text.extend_from_slice(kind.map_or("S_IFREG", |(_, name)| name).as_bytes());
+            MODE
+        }
+        FlagSet::SocketType => {
+            let kind = SOCKET.iter().find(|(kind, _)| bits & 0xf == *kind);
+            text.extend_from_slice(kind.map_or("SOCK_NONE", |(_, name)| name).as_bytes());
+            SOCKET_FLAGS
+        }
+        FlagSet::Mount => MOUNT,
         FlagSet::Clone => CLONE,
         FlagSet::Exec => EXEC,
     };
@@ -68,6 +84,50 @@ const MODE: &[(u64, &str)] = &[
     (0o1000, "S_ISVTX"),
     (0o2000, "S_ISGID"),
     (0o4000, "S_ISUID"),
+];
+
+const NODE: &[(u64, &str)] = &[
+    (0o010_000, "S_IFIFO"),
+    (0o020_000, "S_IFCHR"),
+    (0o040_000, "S_IFDIR"),
+    (0o060_000, "S_IFBLK"),
+    (0o100_000, "S_IFREG"),
+    (0o140_000, "S_IFSOCK"),
+];
+
+const SOCKET: &[(u64, &str)] = &[
+    (1, "SOCK_STREAM"),
+    (2, "SOCK_DGRAM"),
+    (3, "SOCK_RAW"),
+    (4, "SOCK_RDM"),
+    (5, "SOCK_SEQPACKET"),
+    (6, "SOCK_DCCP"),
+    (10, "SOCK_PACKET"),
+];
+
+const SOCKET_FLAGS: &[(u64, &str)] = &[(0o4000, "SOCK_NONBLOCK"), (0o2_000_000, "SOCK_CLOEXEC")];
+
+const MOUNT: &[(u64, &str)] = &[
+    (0x1, "MS_RDONLY"),
+    (0x2, "MS_NOSUID"),
+    (0x4, "MS_NODEV"),
+    (0x8, "MS_NOEXEC"),
+    (0x10, "MS_SYNCHRONOUS"),
+    (0x20, "MS_REMOUNT"),
+    (0x40, "MS_MANDLOCK"),
+    (0x80, "MS_DIRSYNC"),
+    (0x400, "MS_NOATIME"),
+    (0x800, "MS_NODIRATIME"),
+    (0x1000, "MS_BIND"),
+    (0x2000, "MS_MOVE"),
+    (0x4000, "MS_REC"),
+    (0x8000, "MS_SILENT"),
+    (0x10000, "MS_POSIXACL"),
+    (0x20000, "MS_UNBINDABLE"),
+    (0x40000, "MS_PRIVATE"),
+    (0x80000, "MS_SLAVE"),
+    (0x10_0000, "MS_SHARED"),
+    (0x20_0000, "MS_RELATIME"),
 ];
 
 const CLONE: &[(u64, &str)] = &[

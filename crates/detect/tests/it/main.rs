@@ -7,5 +7,6 @@ mod event_cases;
 mod falco_rules;
 mod language;
 mod loading;
+mod need;
 mod parser_vectors;
 mod support;

@@ -160,6 +160,7 @@ impl Registry {
         match self.runtime.enforce(member) {
             Ok(()) => {
                 member.set_enforced(true);
+                self.runtime.enforced(member);
                 true
             }
             Err(error) => {

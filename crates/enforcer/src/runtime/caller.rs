@@ -17,7 +17,7 @@ const EXECVEAT: u64 = if cfg!(target_arch = "x86_64") {
 } else {
     281
 };
-const MULTI_CALL: &[&str] = &[
+pub(super) const MULTI_CALL: &[&str] = &[
     "busybox",
     "toybox",
     "coreutils",

@@ -1,10 +1,17 @@
 //! Detection rules on changes of files that file rules watch, by processes of the container.
 //!
+//! Only where the kernel does not tell system calls: those say the same, and more.
+//!
 //! Limits: writes, removals and renames only, told after the fact; what is read, and what nothing
 //! watches, is not seen. Changes of mode and owner are one fact to the kernel side, so that no
 //! rule on either can be answered.
 
-use super::{Runtime, detection::lineage, member::Member, table::Process};
+use super::{
+    Runtime,
+    evaluate::{Act, lineage},
+    member::Member,
+    table::Process,
+};
 use rampart_detect::{
     Event, EventType,
     field::{Arg, ArgValue, Fd, FlagSet},
@@ -21,7 +28,7 @@ const DESCRIPTOR: i64 = 3;
 
 impl Runtime {
     pub(super) fn detect_file(&self, act: &FileAct, process: &Process, member: &Member) {
-        if self.detection.get().is_none() {
+        if self.detection.get().is_none_or(|d| d.sees_calls()) {
             return;
         }
         let does = |ops: &[FileOp]| act.ops.iter().any(|op| ops.contains(op));
@@ -60,7 +67,7 @@ impl Runtime {
         member: &Member,
     ) {
         let kind = EventType::named(kind);
-        let Some(detection) = self.detection.get().filter(|d| d.rules.wants(kind)) else {
+        let Some(detection) = self.wanting(kind) else {
             return;
         };
         let state = self.lock();
@@ -73,10 +80,16 @@ impl Runtime {
             args,
             ..Event::default()
         };
-        let about = format!("{operation} {}", file.path);
-        let mut act = self.act(file.at, process, Some(member), operation, about, &state);
-        act.file = Some(&file.path);
-        self.evaluate(detection, &act, event, &lineage);
+        let act = Act {
+            at: file.at,
+            process,
+            uid: process.uid,
+            member: Some(member),
+            operation,
+            about: format!("{operation} {}", file.path).into(),
+            file: Some(&file.path),
+        };
+        self.evaluate(detection, &act, event, &lineage, &state);
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{
     Runtime, State,
     caller::{base_name, command_name},
+    details::Origin,
     incident::{Finding, subject},
     judge::is_loader,
     member::Member,
@@ -13,6 +14,9 @@ use rampart_model::{Action, Mechanism, Verdict};
 use rampart_policy::{ProcessVerdict, process::reserved};
 use rampart_probe::{Exec, KillReason, Killed};
 use std::sync::Arc;
+
+/// Result of an exec that was not let run.
+const REFUSED: i64 = -1;
 
 impl Runtime {
     pub(super) fn exec(&self, exec: &Exec) {
@@ -40,7 +44,9 @@ impl Runtime {
         let chain = state.pending.take(exec.task.pid, &exec.path);
         let process = state.enter(exec, member.as_deref());
         state.table.insert(process.clone());
-        self.detect_exec(exec, &process, member.as_deref(), &state);
+        // The runtime on its way into the container is none of the container's.
+        let inside = member.as_deref().filter(|_| !self.is_runtime_helper(exec));
+        self.detect_exec(exec, &process, inside, &state, 0);
         let Some(member) = member else {
             drop(state);
             self.host_exec(exec, &process);
@@ -201,7 +207,9 @@ impl Runtime {
         let process = {
             let mut state = self.lock();
             state.pending.forget(exec.task.pid);
-            state.enter(exec, Some(&member))
+            let process = state.enter(exec, Some(&member));
+            self.detect_exec(exec, &process, Some(&member), &state, REFUSED);
+            process
         };
         let verdict = self.verdict(&member, exec, &process, &[]);
         let mut finding = self.exec_finding(&member, exec, &process, &verdict);
@@ -253,10 +261,14 @@ impl State {
             label: task.label,
             image: self.table.image(Image {
                 name: command_name(&exec.path, &exec.argv).to_owned(),
+                comm: exec.task.comm.clone(),
                 path: exec.path.clone(),
                 cmdline: exec.argv.join(" "),
                 truncated: exec.argv_truncated,
                 cwd: exec.cwd.clone(),
+                origin: Origin::of(exec),
+                caps: Some(task.caps),
+                details: self.details(task.pid, task.ppid),
                 ..Image::default()
             }),
             uid: task.uid,

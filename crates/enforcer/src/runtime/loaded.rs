@@ -1,14 +1,27 @@
 //! Loaded detection rules as the controller is told of them: which can match here, and what did.
+//! The built-in detectors are listed after them.
 //!
 //! Limits: 32 types of events, 64 tags and 8 KiB of each text of a rule are told.
 
-use super::{Runtime, detected_file::CHANGES};
+use super::{
+    Runtime,
+    burst::{self, Detector},
+    detected_file::CHANGES,
+    detection::Detection,
+};
 use rampart_detect::{EventType, Rule};
 use rampart_model::{DetectionRule, DetectionStats, RuleState, detection::MAX_RULES};
 use std::sync::PoisonError;
 
-/// Types of events that are made of what the kernel tells; rules about others stay silent.
-pub(super) const LIVE: &[&str] = &["execve", "setuid", "connect", "accept", "listen"];
+/// Types of events that do not come from system calls.
+const LIVE: &[&str] = &["execve", "setuid", "connect", "accept", "listen"];
+/// Fields that nothing fills in on a node, and why.
+const EMPTY: &[(&str, &str)] = &[
+    ("evt.buffer", "data that is sent or read is not seen"),
+    ("sip.name", "names of addresses are not known"),
+    ("cip.name", "names of addresses are not known"),
+    ("fd.types", "other descriptors of a process are not known"),
+];
 
 const MAX_EVENTS: usize = 32;
 const MAX_TAGS: usize = 64;
@@ -22,8 +35,11 @@ impl Runtime {
         let Some(detection) = self.detection.get() else {
             return Vec::new();
         };
-        let all = detection.rules.rules().iter().take(MAX_RULES);
-        all.map(|rule| described(rule, seen)).collect()
+        let rules = detection.rules.rules().iter();
+        let rules = rules.map(|rule| described(rule, detection, seen));
+        let detectors = burst::ALL.iter();
+        let detectors = detectors.map(|detector| built_in(detector, detection, seen));
+        rules.chain(detectors).take(MAX_RULES).collect()
     }
 
     pub(crate) fn detection_stats(&self) -> DetectionStats {
@@ -36,23 +52,30 @@ impl Runtime {
             .unwrap_or_else(PoisonError::into_inner);
         let mut stats = DetectionStats {
             events: live.number,
+            kinds: live
+                .kinds
+                .iter()
+                .map(|(kind, count)| ((*kind).to_owned(), *count))
+                .collect(),
             ..DetectionStats::default()
         };
-        for rule in detection.rules.rules() {
-            if let Some(hits) = live.hits.get(&rule.name) {
-                *stats
-                    .matched
-                    .entry(rule.priority.name().to_owned())
-                    .or_default() += hits.count;
-                stats.hits.insert(rule.name.clone(), *hits);
+        let rules = detection.rules.rules().iter();
+        let rules = rules.map(|rule| (rule.name.as_str(), rule.priority));
+        let detectors = burst::ALL.iter();
+        let detectors = detectors.map(|detector| (detector.name, detector.priority));
+        for (name, priority) in rules.chain(detectors) {
+            if let Some(hits) = live.hits.get(name) {
+                let matched = stats.matched.entry(priority.name().to_owned());
+                *matched.or_default() += hits.count;
+                stats.hits.insert(name.to_owned(), *hits);
             }
         }
         stats
     }
 }
 
-fn described(rule: &Rule, seen: bool) -> DetectionRule {
-    let (state, reason) = state(rule, seen);
+fn described(rule: &Rule, detection: &Detection, seen: bool) -> DetectionRule {
+    let (state, reason) = state(rule, detection, seen);
     DetectionRule {
         name: rule.name.clone(),
         description: cut(&rule.desc),
@@ -68,21 +91,58 @@ fn described(rule: &Rule, seen: bool) -> DetectionRule {
     }
 }
 
-fn state(rule: &Rule, seen: bool) -> (RuleState, String) {
+fn built_in(detector: &Detector, detection: &Detection, seen: bool) -> DetectionRule {
+    let told = |name: &&str| LIVE.contains(name) || detection.sees_calls();
+    let (state, reason) = match (seen, detector.events.iter().any(told)) {
+        (false, _) => (RuleState::Silent, UNSEEN.to_owned()),
+        (true, true) => (RuleState::Live, String::new()),
+        (true, false) => (RuleState::Silent, untold(detection)),
+    };
+    DetectionRule {
+        name: detector.name.to_owned(),
+        description: detector.about.to_owned(),
+        priority: detector.priority.name().to_owned(),
+        tags: detector.tags.iter().map(|&tag| tag.to_owned()).collect(),
+        condition: "built in: it counts, which a condition cannot".to_owned(),
+        events: detector.events.iter().map(|&e| e.to_owned()).collect(),
+        state,
+        reason,
+        ..DetectionRule::default()
+    }
+}
+
+const UNSEEN: &str = "nothing is seen on this node; its capabilities say why";
+
+/// Why system calls are not told.
+fn untold(detection: &Detection) -> String {
+    match detection.watched.get() {
+        Some(Err(why)) => format!("system calls are not told on this node: {why}"),
+        _ => "system calls are not told on this node".to_owned(),
+    }
+}
+
+fn state(rule: &Rule, detection: &Detection, seen: bool) -> (RuleState, String) {
     if !rule.enabled {
         let why = "it is turned off where it is written";
         return (RuleState::Off, why.to_owned());
     }
     if !seen {
-        let why = "nothing is seen on this node; its capabilities say why";
-        return (RuleState::Silent, why.to_owned());
+        return (RuleState::Silent, UNSEEN.to_owned());
     }
-    if names(rule).any(|name| LIVE.contains(&name)) {
-        return (RuleState::Live, String::new());
+    let told = |name: &str| detection.sees_calls() && detection.filter.calls.contains(name);
+    if names(rule).any(|name| LIVE.contains(&name) || told(name)) {
+        let empty = EMPTY
+            .iter()
+            .find(|(field, _)| rule.condition.contains(field));
+        let why = empty.map(|(field, why)| format!("{field} has no value: {why}"));
+        return (RuleState::Live, why.unwrap_or_default());
     }
     if names(rule).any(|name| CHANGES.contains(&name)) {
-        let why = "it sees only writes, removals and renames of files that file rules watch";
-        return (RuleState::Live, why.to_owned());
+        let why = format!(
+            "it sees only writes, removals and renames of files that file rules watch: {}",
+            untold(detection)
+        );
+        return (RuleState::Live, why);
     }
     let awaited: Vec<_> = names(rule).take(NAMED).collect();
     let more = names(rule).count().saturating_sub(NAMED);
@@ -91,9 +151,12 @@ fn state(rule: &Rule, seen: bool) -> (RuleState, String) {
         (false, 0) => awaited.join(", "),
         (false, more) => format!("{} and {more} more", awaited.join(", ")),
     };
+    let unseen = match detection.sees_calls() {
+        true => "which is not seen here".to_owned(),
+        false => untold(detection),
+    };
     let why = format!(
-        "it waits for {awaited}; seen here are {} and changes of watched files. 'rampart rules test' evaluates it on recorded events",
-        LIVE.join(", ")
+        "it waits for {awaited}: {unseen}. 'rampart rules test' evaluates it on recorded events"
     );
     (RuleState::Silent, why)
 }

@@ -4,15 +4,21 @@
 //! lock is held for table look-ups only; policies are read without it.
 
 mod aggregate;
+mod burst;
+mod call_arg;
+mod called;
 mod caller;
 mod denied;
+mod details;
 mod detected_file;
 mod detection;
 mod escalation;
+mod evaluate;
 mod exec;
 mod file;
 mod incident;
 mod judge;
+mod kernel_profile;
 mod learn;
 mod loaded;
 mod member;
@@ -25,8 +31,10 @@ mod seed;
 mod seen;
 mod table;
 mod users;
+mod watch;
 
 pub(crate) use aggregate::{Admit, Aggregator, Repeats};
+pub(crate) use details::asks_of_processes;
 pub(crate) use incident::subject;
 pub(crate) use member::{Member, MemberRef};
 pub(crate) use plan::{HostPlan, Plan};
@@ -64,6 +72,8 @@ pub(crate) struct Runtime {
     /// Mount namespaces of the host: a process in a container's cgroup that is still in one of
     /// them is the container runtime's own helper.
     host_mount_ns: Vec<u32>,
+    /// Our own pid namespace.
+    pid_ns: u32,
 }
 
 struct State {
@@ -75,6 +85,8 @@ struct State {
     opened: Opened,
     pending: Pending,
     roots: Roots,
+    /// What rules ask of a process beyond the events.
+    asks: details::Asks,
 }
 
 impl Runtime {
@@ -93,9 +105,11 @@ impl Runtime {
                 opened: Opened::default(),
                 pending: Pending::default(),
                 roots: Roots::default(),
+                asks: details::Asks::default(),
             }),
             out,
             host_mount_ns,
+            pid_ns: pid_namespace(),
         }
     }
 
@@ -155,11 +169,15 @@ impl Runtime {
     }
 
     fn kernel_policy(&self, member: &Member) -> KernelPolicy {
-        let mut policy = member.plan.load().kernel.clone();
+        let plan = member.plan.load();
+        let privileged = member.workload.load().privileged;
+        let mut policy = plan.kernel.clone();
         policy.exec_allow.extend(member.allowed_dropped());
-        if !member.plan.load().loaders_listed {
+        if !plan.loaders_listed {
             policy.exec_deny.extend(&member.loaders);
         }
+        policy.drift_code = kernel_profile::drift_code(&plan, privileged);
+        kernel_profile::fill(&mut policy.guard, &plan, &member.users.load(), privileged);
         policy
     }
 
@@ -187,11 +205,11 @@ impl Runtime {
             Event::Killed(killed) => self.killed(killed),
             Event::Denied(denied) => self.denied(denied),
             Event::Socket(socket) => self.detect_socket(socket),
+            Event::Call(call) => self.detect_call(call),
             Event::Verdict(_)
             | Event::FirstExec(_)
             | Event::CgroupCreated { .. }
             | Event::CgroupRemoved { .. }
-            | Event::Call(_)
             | Event::Dropped { .. } => {}
         }
     }
@@ -214,4 +232,12 @@ impl Runtime {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// 0 if it cannot be told.
+fn pid_namespace() -> u32 {
+    let found = std::fs::metadata("/proc/self/ns/pid");
+    found.map_or(0, |ns| {
+        u32::try_from(std::os::unix::fs::MetadataExt::ino(&ns)).unwrap_or(0)
+    })
 }

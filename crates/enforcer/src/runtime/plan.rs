@@ -83,7 +83,8 @@ impl Plan {
         self.kernel == other.kernel
             && (a.profile_mode, a.policy_mode, a.baseline)
                 == (b.profile_mode, b.policy_mode, b.baseline)
-            && (&a.groups, &a.process, &a.files) == (&b.groups, &b.process, &b.files)
+            && (&a.groups, &a.process, &a.files, &a.acts)
+                == (&b.groups, &b.process, &b.files, &b.acts)
     }
 
     /// Whether a multi-call binary may be the interpreter of the script that is called: the
@@ -156,7 +157,7 @@ fn protected(policy: &WorkloadPolicy) -> Vec<ProtectedPath> {
 }
 
 /// What the kernel refuses by itself where it can, whether or not we run: the rules that deny
-/// whoever asks, by file. What depends on names, users or parents stays with [`Plan::judge`].
+/// whoever asks, by file. [`super::kernel_profile`] adds the profile, once the users are known.
 fn guard(policy: &WorkloadPolicy) -> Guard {
     if policy.profile_mode != Mode::Protect {
         return Guard::default();

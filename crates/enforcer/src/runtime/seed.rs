@@ -27,6 +27,7 @@ fn image(found: &procfs::Process) -> Image {
             "" => found.comm.clone(),
             name => name.to_owned(),
         },
+        comm: found.comm.clone(),
         path: found.exe.clone(),
         cmdline: found.argv.join(" "),
         truncated: found.argv_truncated,
@@ -76,7 +77,9 @@ impl Runtime {
             if state.table.live(process.pid).is_some() {
                 continue;
             }
-            let image = state.table.image(image(process));
+            let mut image = image(process);
+            image.details = state.details(process.pid, process.ppid);
+            let image = state.table.image(image);
             state.table.insert(Process {
                 image,
                 ..convert(process, label)

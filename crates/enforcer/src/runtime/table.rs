@@ -5,6 +5,7 @@
 //! A process that does not fit is counted and not kept. A pid is told from its earlier owner by
 //! its start time.
 
+use super::details::{Details, Origin};
 use rampart_model::{Action, ProcessInfo, Timestamp};
 use std::{
     collections::{BTreeSet, HashMap, HashSet, VecDeque},
@@ -40,10 +41,17 @@ impl Default for TableLimits {
 #[derive(Debug, Default)]
 pub(crate) struct Image {
     pub(crate) name: String,
+    /// As the kernel calls it: a script by its own name, not by its interpreter's.
+    pub(crate) comm: String,
     pub(crate) path: String,
     pub(crate) cmdline: String,
     pub(crate) truncated: bool,
     pub(crate) cwd: String,
+    pub(crate) origin: Origin,
+    /// Effective capabilities at the exec.
+    pub(crate) caps: Option<u64>,
+    /// What rules asked of it.
+    pub(crate) details: Option<Arc<Details>>,
     pub(crate) charge: Charge,
 }
 
@@ -124,6 +132,11 @@ impl Table {
             &mut image.name,
         ] {
             image.truncated |= cut(text, limit);
+        }
+        if crowded && let Some(details) = image.details.as_deref() {
+            let mut details = details.clone();
+            details.environment = Vec::new();
+            image.details = Some(Arc::new(details));
         }
         let bytes = weight(&image);
         self.cmdline_bytes.fetch_add(bytes, Ordering::Relaxed);
@@ -232,6 +245,10 @@ impl Table {
         }
     }
 
+    pub(crate) fn pids_of(&self, label: u32) -> impl Iterator<Item = u32> {
+        self.by_label.get(&label).into_iter().flatten().copied()
+    }
+
     pub(crate) fn is_empty_label(&self, label: u32) -> bool {
         !self.by_label.contains_key(&label)
     }
@@ -313,7 +330,9 @@ pub(crate) fn same_start(a: u64, b: u64) -> bool {
 }
 
 fn weight(image: &Image) -> usize {
-    image.cmdline.len() + image.path.len() + image.cwd.len()
+    let details = image.details.as_deref();
+    let environment = details.map_or(0, |details| details.environment.len());
+    image.cmdline.len() + image.path.len() + image.cwd.len() + environment
 }
 
 fn shortened(image: &Image) -> Image {
@@ -321,11 +340,14 @@ fn shortened(image: &Image) -> Image {
     let cut_now = cut(&mut cmdline, SHORT_CMDLINE);
     Image {
         name: image.name.clone(),
+        comm: image.comm.clone(),
         path: image.path.clone(),
         cmdline,
         truncated: image.truncated || cut_now,
         cwd: image.cwd.clone(),
-        charge: Charge::default(),
+        origin: image.origin,
+        caps: image.caps,
+        ..Image::default()
     }
 }
 

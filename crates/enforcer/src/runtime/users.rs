@@ -3,7 +3,7 @@
 //! Limits: 1 MiB of the file and 4,096 users are read; a malformed line is skipped.
 
 use super::rootfs::Rootfs;
-use std::{collections::HashMap, path::Path};
+use std::{borrow::Cow, collections::HashMap, path::Path};
 
 const MAX_BYTES: u64 = 1 << 20;
 const MAX_USERS: usize = 4096;
@@ -19,7 +19,7 @@ impl Users {
         bytes.map(|b| Self::parse(&b)).unwrap_or_default()
     }
 
-    fn parse(bytes: &[u8]) -> Self {
+    pub(super) fn parse(bytes: &[u8]) -> Self {
         let text = String::from_utf8_lossy(bytes);
         let mut users = HashMap::new();
         for line in text.lines() {
@@ -38,12 +38,30 @@ impl Users {
         Self(users)
     }
 
+    /// The ids that go by a name in [`Self::name`]; none for no name.
+    pub(crate) fn ids(&self, name: &str) -> Vec<u32> {
+        let known = self.0.iter().filter(|(_, n)| *n == name).map(|(id, _)| *id);
+        let mut ids: Vec<u32> = known.collect();
+        let number = if name == "root" {
+            Some(0)
+        } else {
+            name.parse().ok()
+        };
+        ids.extend(number.filter(|id| !self.0.contains_key(id)));
+        ids.sort_unstable();
+        ids
+    }
+
     /// The name, `root` for 0, else the number.
     pub(crate) fn name(&self, uid: u32) -> String {
+        self.shown(uid).into_owned()
+    }
+
+    pub(crate) fn shown(&self, uid: u32) -> Cow<'_, str> {
         match self.0.get(&uid) {
-            Some(name) => name.clone(),
-            None if uid == 0 => "root".to_owned(),
-            None => uid.to_string(),
+            Some(name) => name.into(),
+            None if uid == 0 => "root".into(),
+            None => uid.to_string().into(),
         }
     }
 }
@@ -61,5 +79,15 @@ mod tests {
             assert_eq!(users.name(uid), name);
         }
         assert_eq!(Users::default().name(0), "root");
+        for (name, ids) in [
+            ("root", vec![0]),
+            ("70", vec![70]),
+            ("5", vec![5]),
+            ("x", vec![]),
+            ("", vec![]),
+        ] {
+            assert_eq!(users.ids(name), ids, "{name}");
+        }
+        assert_eq!(Users::default().ids("root"), [0]);
     }
 }

@@ -206,11 +206,21 @@ async fn the_controller_is_told_which_rules_are_loaded_and_what_they_did() {
             ("Key moved", RuleState::Live),
             ("Log removed", RuleState::Live),
             ("Turned off", RuleState::Off),
+            ("Port scan", RuleState::Live),
+            ("Search for hosts", RuleState::Live),
+            ("Flood of name queries", RuleState::Silent),
+            ("Burst of reconnaissance", RuleState::Live),
+            ("Flood of processes", RuleState::Live),
+            ("Shell fed by a connection", RuleState::Live),
+            ("Signal to the enforcer", RuleState::Silent),
+            ("Running program removed", RuleState::Silent),
         ]
     );
     assert_eq!((rules[0].priority.as_str(), rules[0].line), ("Critical", 2));
     assert!(
-        rules[4].reason.contains("waits for symlink"),
+        rules[4]
+            .reason
+            .contains("waits for symlink: system calls are not told"),
         "{}",
         rules[4].reason
     );
@@ -231,6 +241,7 @@ async fn the_controller_is_told_which_rules_are_loaded_and_what_they_did() {
     })
     .await;
     assert_eq!(stats.hits["Shell below nginx"].count, 3);
+    assert_eq!(stats.kinds["execve"], stats.events);
     assert!(stats.events >= 3 && stats.hits["Shell below nginx"].last.is_known());
     assert!(!stats.hits.contains_key("Backdoor port"));
 }

@@ -13,8 +13,8 @@ use rampart_model::{
     node::Counter,
 };
 use rampart_probe::{
-    Ask, AskKind, Attach, Capabilities, Decision, Error, Event, Exec, FirstExec, Flow, Judge,
-    KernelPolicy, Task,
+    Ask, AskKind, Attach, CallFilter, Capabilities, Decision, Error, Event, Exec, FirstExec, Flow,
+    Judge, KernelPolicy, Task,
 };
 use std::{
     collections::{BTreeMap, HashMap},
@@ -65,6 +65,9 @@ pub(crate) struct FakeKernel {
     pub(crate) policies: Mutex<HashMap<u32, KernelPolicy>>,
     pub(crate) flows: Mutex<Vec<Flow>>,
     pub(crate) counters: Mutex<BTreeMap<Counter, u64>>,
+    /// System calls that are asked for; `None` refuses to tell them.
+    pub(crate) watched: Mutex<Option<CallFilter>>,
+    pub(crate) tells_calls: AtomicBool,
 }
 
 impl FakeKernel {
@@ -119,6 +122,14 @@ impl Kernel for KernelRef {
     fn kill(&self, pid: u32) -> bool {
         self.0.call(Call::Kill(pid));
         true
+    }
+
+    fn watch_calls(&self, filter: &CallFilter) -> Result<(), Error> {
+        if !self.0.tells_calls.load(Ordering::Relaxed) {
+            return Err(Error::NoPrograms);
+        }
+        *self.0.watched.lock().unwrap() = Some(filter.clone());
+        Ok(())
     }
 
     fn set_fail_closed(&self, fail_closed: bool) {
@@ -264,7 +275,16 @@ impl Bed {
         uplink: Arc<FakeUplink>,
         config: Config,
     ) -> Self {
-        let kernel = Arc::new(FakeKernel::default());
+        Self::with_kernel(FakeKernel::default(), dir, uplink, config).await
+    }
+
+    pub(crate) async fn with_kernel(
+        kernel: FakeKernel,
+        dir: Arc<TempDir>,
+        uplink: Arc<FakeUplink>,
+        config: Config,
+    ) -> Self {
+        let kernel = Arc::new(kernel);
         let inventory = Arc::new(FakeInventory::default());
         let (changes, receiver) = mpsc::channel(64);
         let sink: Arc<Mutex<Option<Sink>>> = Arc::default();

@@ -7,6 +7,7 @@
     reason = "a failed test should panic, and a skipped one say so"
 )]
 
+mod called;
 mod detection;
 mod fake;
 mod files;
@@ -15,4 +16,5 @@ mod hostile;
 mod network;
 mod process;
 mod real;
+mod real_rules;
 mod uplink;

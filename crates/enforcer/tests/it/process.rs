@@ -147,11 +147,8 @@ async fn what_slips_past_the_question_is_killed() {
     assert!(told.0.message.contains("from memory"), "{}", told.0.message);
 }
 
-#[tokio::test]
-async fn what_the_kernel_refused_is_told() {
-    let bed = Bed::new(policy(1, Mode::Protect, &["/bin/app"])).await;
-    let label = bed.start("web", 9_000_100, "/bin/app").await;
-    bed.emit(Event::Denied(Box::new(Denied {
+fn refused(label: u32) -> Denied {
+    Denied {
         at: rampart_model::Timestamp::from_ms(1_700_000_000_000),
         task: Task {
             pid: 9_000_100,
@@ -159,12 +156,117 @@ async fn what_the_kernel_refused_is_told() {
             ..Task::default()
         },
         op: DeniedOp::Exec,
-        reason: DenyReason::Exec(KillReason::Dropped),
+        reason: DenyReason::Profile,
         rule: 0,
+        watched: false,
         path: "/tmp/evil".to_owned(),
         path_truncated: false,
         file: FileId::default(),
         detail: 0,
+    }
+}
+
+/// The kernel holds the profile, and its refusals name the rule.
+#[tokio::test]
+async fn the_kernel_gets_the_profile_and_tells_by_which_rule() {
+    let mut policy = policy(1, Mode::Protect, &["/bin/app"]);
+    let rules = &mut policy.groups[0].profile.rules;
+    rules[0].user = "root".to_owned();
+    rules.push(rampart_model::ProcessRule {
+        name: "nc".to_owned(),
+        path: "/usr/bin/nc".to_owned(),
+        action: rampart_model::Action::Deny,
+        uuid: "of-nc".to_owned(),
+        ..rampart_model::ProcessRule::default()
+    });
+    let bed = Bed::new(policy).await;
+    let label = bed.start("web", 9_000_100, "/bin/app").await;
+    let profile = bed.kernel.policies.lock().unwrap()[&label]
+        .guard
+        .profile
+        .clone()
+        .unwrap();
+    let told: Vec<_> = profile
+        .rules
+        .iter()
+        .map(|r| (&r.uids[..], r.deny))
+        .collect();
+    assert_eq!(told, [(&[0][..], false), (&[][..], true)]);
+    bed.emit(Event::Denied(Box::new(refused(label))));
+    let incident = bed.uplink.incident("Process.Profile.Violation").await;
+    assert_eq!(
+        incident.rule_id,
+        rampart_policy::process::reserved::NOT_LISTED
+    );
+    bed.emit(Event::Denied(Box::new(Denied {
+        rule: 2,
+        path: "/usr/bin/nc".to_owned(),
+        ..refused(label)
+    })));
+    let incident = bed.uplink.incident("Container.Suspicious.Process").await;
+    assert_eq!(incident.rule_id, "of-nc");
+}
+
+/// Other files are where the profile's were: it is put in force anew, once a minute at most.
+#[tokio::test]
+async fn a_refused_program_that_is_allowed_renews_the_policy() {
+    let bed = Bed::new(policy(1, Mode::Protect, &["/bin/app"])).await;
+    let label = bed.start("web", 9_000_100, "/bin/app").await;
+    let count = || {
+        let calls = bed.kernel.calls();
+        calls.iter().filter(|c| **c == Call::Policy(label)).count()
+    };
+    let before = count();
+    for path in ["/bin/other", "/bin/app", "/bin/app"] {
+        bed.emit(Event::Denied(Box::new(Denied {
+            path: path.to_owned(),
+            ..refused(label)
+        })));
+    }
+    bed.exec(label, 9_000_201, 9_000_100, "/bin/evil");
+    until("the last event", || {
+        bed.kernel.did(&Call::Kill(9_000_201)).then_some(())
+    })
+    .await;
+    assert_eq!(count(), before + 1);
+}
+
+/// What a group does while it learns is learned once, and in Monitor told as a violation.
+#[tokio::test]
+async fn acts_are_learned_and_told() {
+    use rampart_model::{Act, Report};
+    let bed = Bed::new(policy(1, Mode::Discover, &["/bin/app"])).await;
+    let label = bed.start("web", 9_000_100, "/bin/app").await;
+    let watch = bed.kernel.policies.lock().unwrap()[&label].guard.watch;
+    assert!(watch.mount && watch.setuid && watch.drift_code);
+    let mount = Denied {
+        op: DeniedOp::Mount,
+        reason: DenyReason::Guard,
+        watched: true,
+        ..refused(label)
+    };
+    bed.emit(Event::Denied(Box::new(mount.clone())));
+    bed.emit(Event::Denied(Box::new(mount)));
+    let learned = || {
+        let all = bed.uplink.reports();
+        let acts = all.into_iter().filter_map(|report| match report {
+            Report::LearnedAct { act, .. } => Some(act),
+            _ => None,
+        });
+        acts.collect::<Vec<_>>()
+    };
+    until("the act", || (!learned().is_empty()).then_some(())).await;
+    assert_eq!(learned(), [Act::Mount]);
+}
+
+#[tokio::test]
+async fn what_the_kernel_refused_is_told() {
+    let bed = Bed::new(policy(1, Mode::Protect, &["/bin/app"])).await;
+    let label = bed.start("web", 9_000_100, "/bin/app").await;
+    bed.emit(Event::Denied(Box::new(Denied {
+        op: DeniedOp::Exec,
+        reason: DenyReason::Exec(KillReason::Dropped),
+        ..refused(label)
     })));
     let incident = bed.uplink.incident("Process.Profile.Violation").await;
     assert_eq!(incident.mechanism, Some(Mechanism::Lsm));

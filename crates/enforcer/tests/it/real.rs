@@ -1,6 +1,7 @@
 //! On real containers, with the real kernel side: needs root, BTF and runc, and says so if not.
 
 use crate::fake::{DEADLINE, FakeUplink, until};
+use rampart_detect::Rules;
 use rampart_enforcer::{Config, Enforcer, Handle};
 use rampart_model::{
     Action, FileRule, Group, GroupKind, GroupName, Mechanism, Mode, NetworkRule, Node,
@@ -20,10 +21,10 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// One kernel side at a time: each holds every container that starts on the machine.
-static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+pub(crate) static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
-struct Bed {
-    uplink: Arc<FakeUplink>,
+pub(crate) struct Bed {
+    pub(crate) uplink: Arc<FakeUplink>,
     handle: Handle,
     dir: Arc<TempDir>,
     shutdown: CancellationToken,
@@ -32,6 +33,14 @@ struct Bed {
 
 impl Bed {
     async fn new(dir: Arc<TempDir>, snapshot: PolicySnapshot) -> Self {
+        Self::with_rules(dir, snapshot, None).await
+    }
+
+    pub(crate) async fn with_rules(
+        dir: Arc<TempDir>,
+        snapshot: PolicySnapshot,
+        rules: Option<Arc<Rules>>,
+    ) -> Self {
         let uplink = FakeUplink::new(snapshot);
         let facts = rampart_cluster::node_facts();
         let node = Node {
@@ -39,7 +48,8 @@ impl Bed {
             name: "one".to_owned(),
             ..facts
         };
-        let config = Config::new(node, dir.path().join("data"));
+        let mut config = Config::new(node, dir.path().join("data"));
+        config.rules = rules;
         let enforcer = Enforcer::open(config, uplink.clone()).unwrap();
         let handle = enforcer.handle();
         let shutdown = CancellationToken::new();
@@ -86,7 +96,7 @@ impl Bed {
         .await;
     }
 
-    async fn secured(&self, container: &RuncContainer) {
+    pub(crate) async fn secured(&self, container: &RuncContainer) {
         until("the container to be secured", || {
             self.uplink.reports().iter().any(|r| {
                 matches!(r, Report::Workload(w) if w.id.as_str() == container.id() && w.secured_at.is_known())
@@ -144,7 +154,7 @@ impl Bed {
         }
     }
 
-    async fn stop(self) -> Arc<TempDir> {
+    pub(crate) async fn stop(self) -> Arc<TempDir> {
         self.shutdown.cancel();
         tokio::time::timeout(DEADLINE, self.running)
             .await
@@ -154,7 +164,7 @@ impl Bed {
     }
 }
 
-fn able(test: &str) -> bool {
+pub(crate) fn able(test: &str) -> bool {
     if !require(test, &["runc", "busybox", "ip"]) {
         return false;
     }
@@ -190,15 +200,15 @@ fn other_kernel_side() -> Option<u32> {
     })
 }
 
-struct Ground {
-    dir: Arc<TempDir>,
-    rootfs: Rootfs,
-    service: String,
+pub(crate) struct Ground {
+    pub(crate) dir: Arc<TempDir>,
+    pub(crate) rootfs: Rootfs,
+    pub(crate) service: String,
     group: String,
 }
 
 impl Ground {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let dir = Arc::new(tempfile::tempdir().unwrap());
         let rootfs = Rootfs::busybox(dir.path().join("rootfs")).unwrap();
         let service = unique_name("enf");
@@ -211,7 +221,12 @@ impl Ground {
         }
     }
 
-    fn policy(&self, revision: u64, mode: Mode, rules: Vec<ProcessRule>) -> PolicySnapshot {
+    pub(crate) fn policy(
+        &self,
+        revision: u64,
+        mode: Mode,
+        rules: Vec<ProcessRule>,
+    ) -> PolicySnapshot {
         let mut group = Group {
             name: GroupName::new(self.group.clone()),
             kind: GroupKind::Container,

@@ -39,9 +39,16 @@ pub(crate) fn decode(bytes: &[u8], at: Timestamp) -> Option<Call> {
         }
     };
     let is_path = |dir: u8| dir != intf::call::ARG_NONE;
-    let (path, lost) = match &fd {
+    let (clean_path, lost) = match &fd {
         Some(fd) if resolved => (fd.path.clone(), false),
+        // The folder that a relative path starts from is told after the call: here it is the one
+        // gone to.
+        _ if name == "chdir" && record.result == 0 && is(flag::BASE) => (text(base), false),
         _ => absolute(path, base, is(flag::BASE), is_path(row.spec.dir_arg)),
+    };
+    let given = match resolved && path != fd_path {
+        true => text(path),
+        false => String::new(),
     };
     let (other_path, other_lost) = absolute(
         other,
@@ -53,7 +60,7 @@ pub(crate) fn decode(bytes: &[u8], at: Timestamp) -> Option<Call> {
         && row.spec.shape <= shape::OPEN_HOW
         && row.spec.shape != shape::PLAIN
     {
-        fd = Some(asked(&path, record.args[2]));
+        fd = Some(asked(&clean_path, record.args[2]));
     }
     let lossy = |bytes: &[u8]| std::str::from_utf8(bytes).is_err();
     Some(Call {
@@ -71,9 +78,10 @@ pub(crate) fn decode(bytes: &[u8], at: Timestamp) -> Option<Call> {
             || lost
             || other_lost
             || [fd_path, base, other, other_base].into_iter().any(lossy)
-            || path.contains('\u{fffd}'),
+            || clean_path.contains('\u{fffd}'),
         fd,
-        path,
+        path: clean_path,
+        given,
         other_path,
         resolved,
         address: socket_address(socket),

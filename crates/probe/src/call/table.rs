@@ -204,7 +204,7 @@ pub(crate) const ALL: &[Row] = &[
     call("inotify_add_watch", &[254], &[292]).fd(0).path(1),
     call("name_to_handle_at", &[303], &[341]).path_at(0, 1),
     // Places.
-    call("chdir", &[80], &[12]).path(0).shape(shape::CHDIR),
+    call("chdir", &[80], &[12]).path(0),
     call("fchdir", &[81], &[133]).fd(0),
     call("chroot", &[161], &[61]).path(0).critical(),
     call("pivot_root", &[155], &[217])

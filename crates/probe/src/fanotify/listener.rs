@@ -1,11 +1,12 @@
-//! Answers permission events: a few threads that ask the judge, and a watchdog that answers by
-//! the fail mode when the judge is too slow. If this process dies the kernel lets every waiting
-//! task go on.
+//! Answers permission events: a few threads that ask the judge, and a watch that answers by the
+//! fail mode when the judge is too slow. When this whole process is stopped, hangs or dies, the
+//! [`Watchdog`] does.
 
 use super::{
-    Marks, Watch, Watches,
+    Board, Marks, Watch, Watchdog, Watches,
     sys::{self, FsId, PermissionEvent, Stat},
     syscall,
+    watchdog::Ticket,
 };
 use crate::{Ask, AskKind, Decision, FileId, Judge, label::Labels, procfs, ring::poll};
 use std::{
@@ -32,12 +33,15 @@ pub(crate) struct Tally {
     pub(crate) files_denied: AtomicU64,
     pub(crate) failed_open: AtomicU64,
     pub(crate) failed_closed: AtomicU64,
+    /// Questions the kernel could not hand over, which it refuses by itself.
+    pub(crate) unread: AtomicU64,
 }
 
 /// A task that waits for an answer. Whoever takes it out of its slot answers it.
 struct Waiting {
     group: RawFd,
     file: OwnedFd,
+    ticket: Ticket,
     since: Instant,
 }
 
@@ -49,7 +53,8 @@ pub(crate) struct Listener {
     pub(crate) labels: Labels,
     pub(crate) judge: Arc<dyn Judge>,
     pub(crate) deadline: Duration,
-    pub(crate) fail_closed: Arc<AtomicBool>,
+    pub(crate) board: Arc<Board>,
+    pub(crate) watchdog: Option<Watchdog>,
     pub(crate) tally: Arc<Tally>,
     pub(crate) stop: Arc<OwnedFd>,
 }
@@ -93,7 +98,7 @@ impl Listener {
 }
 
 /// Tasks of the whole machine may wait for these threads. Without the privilege they run as any.
-fn raise_priority() {
+pub(super) fn raise_priority() {
     let param = libc::sched_param { sched_priority: 1 };
     // SAFETY: sets the policy of the calling thread from a valid structure.
     let rc = unsafe {
@@ -135,25 +140,27 @@ impl Shared {
         match sys::next_permission(group) {
             Ok(Some(event)) => self.answer(index, group, event),
             Ok(None) => {}
-            Err(error) => tracing::warn!(%error, "a permission event cannot be read"),
+            Err(error) => {
+                self.listener.tally.unread.fetch_add(1, Relaxed);
+                tracing::warn!(%error, "a permission event cannot be read");
+            }
         }
     }
 
     fn answer(&self, index: usize, group: &OwnedFd, event: PermissionEvent) {
+        let ticket = self.listener.board.put(index, event.file.as_raw_fd());
         let question = self.question(&event);
-        let PermissionEvent { file, .. } = event;
+        let waiting = Waiting {
+            group: group.as_raw_fd(),
+            file: event.file,
+            ticket,
+            since: Instant::now(),
+        };
         let Some((ask, watch)) = question else {
-            sys::respond(group.as_raw_fd(), &file, true);
+            self.respond(&waiting, true);
             return;
         };
-        self.put(
-            index,
-            Waiting {
-                group: group.as_raw_fd(),
-                file,
-                since: Instant::now(),
-            },
-        );
+        self.put(index, waiting);
         let judged = catch_unwind(AssertUnwindSafe(|| self.listener.judge.judge(&ask)));
         if let Some(stuck) = self.stuck.get(index) {
             stuck.store(false, Relaxed);
@@ -184,7 +191,18 @@ impl Shared {
         if decision == Decision::Deny {
             denied.fetch_add(1, Relaxed);
         }
-        sys::respond(waiting.group, &waiting.file, decision != Decision::Deny);
+        self.respond(waiting, decision != Decision::Deny);
+    }
+
+    /// Whoever was late finds the question answered, and its answer is not given.
+    fn respond(&self, waiting: &Waiting, allow: bool) {
+        let board = &self.listener.board;
+        if board.claim(waiting.ticket) {
+            sys::respond(waiting.group, &waiting.file, allow);
+        } else {
+            tracing::warn!("the watchdog answered in our place");
+        }
+        board.settle(waiting.ticket);
     }
 
     /// Has the kernel allow execs of this file by itself until it is modified.
@@ -287,14 +305,14 @@ impl Shared {
 
     fn fail(&self, waiting: &Waiting) {
         let tally = &self.listener.tally;
-        let fail_closed = self.listener.fail_closed.load(Relaxed);
+        let fail_closed = self.listener.board.fail_closed.load(Relaxed) != 0;
         let counter = if fail_closed {
             &tally.failed_closed
         } else {
             &tally.failed_open
         };
         counter.fetch_add(1, Relaxed);
-        sys::respond(waiting.group, &waiting.file, !fail_closed);
+        self.respond(waiting, !fail_closed);
     }
 
     /// Answers what has waited too long, and everything when all threads hang.
@@ -309,6 +327,11 @@ impl Shared {
             }
             if self.stuck.iter().all(|s| s.load(Relaxed)) {
                 self.drain();
+            }
+            // Also when all hang: this thread answers then.
+            self.listener.board.rounds.fetch_add(1, Relaxed);
+            if let Some(watchdog) = &self.listener.watchdog {
+                watchdog.keep();
             }
         }
         for index in 0..self.slots.len() {
@@ -335,15 +358,21 @@ impl Shared {
     fn drain(&self) {
         for group in [&self.listener.marks.exec, &self.listener.marks.open] {
             while let Ok(Some(event)) = sys::next_permission(group) {
-                if self.question(&event).is_some() {
-                    let since = Instant::now();
-                    self.fail(&Waiting {
-                        group: group.as_raw_fd(),
-                        file: event.file,
-                        since,
-                    });
+                let ticket = self
+                    .listener
+                    .board
+                    .put(self.slots.len(), event.file.as_raw_fd());
+                let asked = self.question(&event).is_some();
+                let waiting = Waiting {
+                    group: group.as_raw_fd(),
+                    file: event.file,
+                    ticket,
+                    since: Instant::now(),
+                };
+                if asked {
+                    self.fail(&waiting);
                 } else {
-                    sys::respond(group.as_raw_fd(), &event.file, true);
+                    self.respond(&waiting, true);
                 }
             }
         }

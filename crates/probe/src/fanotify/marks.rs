@@ -70,6 +70,10 @@ impl Marks {
         })
     }
 
+    pub(crate) fn groups(&self) -> [&OwnedFd; 2] {
+        [&self.exec, &self.open]
+    }
+
     /// Forgets which execs were allowed without asking.
     pub(crate) fn forget_answers(&self) {
         sys::flush_inodes(&self.exec);

@@ -11,11 +11,14 @@ mod notify;
 pub(crate) mod sys;
 mod syscall;
 mod watch;
+mod watchdog;
 
 pub(crate) use listener::{Listener, Tally};
 pub(crate) use marks::{Marks, entries};
 pub(crate) use notify::Notifier;
 pub(crate) use watch::{Watch, Watches, fits};
+pub(crate) use watchdog::{Board, Watchdog};
+pub use watchdog::{LastEnd, run as run_watchdog};
 
 /// Whether notifications work on overlays too.
 pub(crate) fn names_overlays() -> bool {

@@ -18,7 +18,11 @@ use std::{
         unix::ffi::OsStrExt,
     },
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+        mpsc,
+    },
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -55,6 +59,8 @@ pub(crate) struct Notifier {
     watches: Arc<Watches>,
     labels: Labels,
     stale: mpsc::Sender<u32>,
+    /// Times changes were lost because a queue was full.
+    pub(crate) overflows: AtomicU64,
 }
 
 impl Notifier {
@@ -72,6 +78,7 @@ impl Notifier {
             watches,
             labels,
             stale,
+            overflows: AtomicU64::new(0),
         })
     }
 
@@ -124,6 +131,9 @@ impl Notifier {
                 break;
             }
             for change in parse(buffer.get(..len).unwrap_or_default()) {
+                if change.mask & libc::FAN_Q_OVERFLOW != 0 {
+                    self.overflowed(&self.directories());
+                }
                 self.tell(&change, sink);
             }
         }
@@ -146,11 +156,16 @@ impl Notifier {
             directories.remove(key);
         }
         if told.overflow {
-            tracing::warn!("changes of files were lost: raise fs.inotify.max_queued_events");
-            // Files may have been replaced: every mark is placed again.
-            for (label, _) in directories.values().flatten() {
-                let _ = self.stale.send(*label);
-            }
+            self.overflowed(&directories);
+        }
+    }
+
+    /// Files may have been replaced without our knowledge: every mark is placed again.
+    fn overflowed(&self, directories: &HashMap<HandleKey, Vec<(u32, PathBuf)>>) {
+        self.overflows.fetch_add(1, Relaxed);
+        tracing::warn!("changes of files were lost: raise fs.inotify.max_queued_events");
+        for (label, _) in directories.values().flatten() {
+            let _ = self.stale.send(*label);
         }
     }
 

@@ -180,8 +180,16 @@ impl Waiter {
 
 /// Lets the waiting task go on, or has it fail with EPERM.
 pub(super) fn respond(group: RawFd, file: &OwnedFd, allow: bool) {
+    if !respond_to(group, file.as_raw_fd(), allow) {
+        // ENOENT: the task was killed while it waited.
+        tracing::debug!(error = %io::Error::last_os_error(), "a permission answer was not taken");
+    }
+}
+
+/// The same for the question another process has read under this number. False when nobody waits.
+pub(super) fn respond_to(group: RawFd, fd: RawFd, allow: bool) -> bool {
     let response = libc::fanotify_response {
-        fd: file.as_raw_fd(),
+        fd,
         response: if allow {
             libc::FAN_ALLOW
         } else {
@@ -190,10 +198,7 @@ pub(super) fn respond(group: RawFd, file: &OwnedFd, allow: bool) {
     };
     // SAFETY: the structure is plain data and its size is given.
     let rc = unsafe { libc::write(group, (&raw const response).cast(), size_of_val(&response)) };
-    if rc < 0 {
-        // ENOENT: the task was killed while it waited.
-        tracing::debug!(error = %io::Error::last_os_error(), "a permission answer was not taken");
-    }
+    rc >= 0
 }
 
 /// Reads raw notification events.

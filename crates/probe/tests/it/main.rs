@@ -9,6 +9,7 @@
 
 mod call;
 mod container;
+mod cost;
 mod detect;
 mod docker;
 mod exec;
@@ -16,8 +17,10 @@ mod file;
 mod guard;
 mod hostile;
 mod network;
+mod profile;
 mod rig;
 mod ring;
 mod room;
 mod route;
 mod survival;
+mod watchdog;

@@ -355,6 +355,17 @@ impl Container {
             .unwrap()
     }
 
+    /// Starts one more process in it.
+    pub(crate) fn spawn(&self, args: &[&str]) -> Child {
+        self.runc()
+            .args(["exec", &self.id])
+            .args(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
     /// Runs one more process in it.
     pub(crate) fn exec(&self, args: &[&str]) -> Output {
         self.runc()

@@ -218,6 +218,10 @@ fn run(route: &str, path: &CStr) -> Option<io::Result<bool>> {
                     std::thread::spawn(move || exec(&path)).join().unwrap()
                 }
                 "exec" => exec(path),
+                "user-exec" => {
+                    fails(libc::setresuid(1000, 1000, 1000))?;
+                    exec(path)
+                }
                 "map-exec" => map(
                     open(path, O_RDONLY)?,
                     libc::PROT_READ | libc::PROT_EXEC,
@@ -234,6 +238,7 @@ fn run(route: &str, path: &CStr) -> Option<io::Result<bool>> {
         "exec-memfd",
         "exec-thread",
         "exec",
+        "user-exec",
         "map-exec",
     ]
     .contains(&route)
@@ -250,6 +255,7 @@ fn act_without_file(route: &str, _path: &CStr) -> Option<io::Result<bool>> {
                     fails(libc::setresuid(1000, 1000, 0))?;
                     fails(libc::setuid(0)).map(|_| true)
                 }
+                "capset" => raise_capability(),
                 "user-namespace" => in_user_namespace(),
                 "bpf" => {
                     let attr = [1u32, 4, 4, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
@@ -294,6 +300,7 @@ fn act_without_file(route: &str, _path: &CStr) -> Option<io::Result<bool>> {
     [
         "traced",
         "setuid",
+        "capset",
         "user-namespace",
         "bpf",
         "module",
@@ -422,6 +429,34 @@ fn in_user_namespace() -> io::Result<bool> {
             0 => Ok(true),
             code => Err(io::Error::from_raw_os_error(code)),
         }
+    }
+}
+
+/// Gives up an effective capability and takes it back from the permitted ones.
+fn raise_capability() -> io::Result<bool> {
+    const VERSION_3: u32 = 0x2008_0522;
+    const NET_RAW: u32 = 1 << 13;
+    let header = [VERSION_3, 0];
+    // Effective, permitted and inheritable, low half and high half.
+    let mut sets = [0u32; 6];
+    // SAFETY: the header and both halves of the sets are as version 3 has them, and live.
+    unsafe {
+        fails(libc::syscall(
+            libc::SYS_capget,
+            header.as_ptr(),
+            sets.as_mut_ptr(),
+        ))?;
+        let full = sets;
+        sets[0] &= !NET_RAW;
+        let capset = |sets: &[u32; 6]| {
+            fails(libc::syscall(
+                libc::SYS_capset,
+                header.as_ptr(),
+                sets.as_ptr(),
+            ))
+        };
+        capset(&sets)?;
+        capset(&full).map(|_| true)
     }
 }
 
@@ -668,20 +703,29 @@ fn serve(port: u16) {
     }
 }
 
-/// Nanoseconds for opens of a file, and for programs run; for the record.
+/// Nanoseconds for an open of a file, for a program run, and for a connection refused, each.
 fn time(path: &CStr) {
-    let begun = std::time::Instant::now();
-    for _ in 0..5000 {
-        // SAFETY: closes what was just opened.
-        unsafe { libc::close(open(path, libc::O_RDONLY).unwrap()) };
-    }
-    let opens = begun.elapsed().as_nanos() / 5000;
-    let begun = std::time::Instant::now();
-    for _ in 0..50 {
+    let each = |count: u32, act: &dyn Fn()| {
+        act();
+        let begun = std::time::Instant::now();
+        for _ in 0..count {
+            act();
+        }
+        begun.elapsed().as_nanos() / u128::from(count)
+    };
+    // SAFETY: closes what was just opened.
+    let open = each(1000, &|| unsafe {
+        libc::close(open(path, libc::O_RDONLY).unwrap());
+    });
+    let exec = each(40, &|| {
         std::process::Command::new("/bin/true").status().unwrap();
-    }
-    say(&format!(
-        "time {opens} {}\n",
-        begun.elapsed().as_nanos() / 50
-    ));
+    });
+    let connect = each(200, &|| {
+        let refused = std::net::TcpStream::connect(("127.0.0.1", 9));
+        assert_eq!(
+            refused.unwrap_err().kind(),
+            io::ErrorKind::ConnectionRefused
+        );
+    });
+    say(&format!("\ntime {open} {exec} {connect}\n"));
 }

@@ -2,11 +2,12 @@
 
 use crate::{
     guard::{furnish, is_hit, standard},
+    profile::{file, profile, tools},
     rig::{environment, guards},
     room::Room,
 };
 use rampart_model::node::Counter;
-use rampart_probe::{AllowAll, Attach, Config, Event, PIN_DIR, Probe, uninstall};
+use rampart_probe::{AllowAll, Attach, Config, Event, KernelPolicy, PIN_DIR, Probe, uninstall};
 use std::{
     io::{BufRead, BufReader},
     path::Path,
@@ -16,6 +17,17 @@ use std::{
         atomic::{AtomicU32, Ordering::SeqCst},
     },
 };
+
+/// Denied files and connections, and a profile without `env`.
+fn profiled() -> KernelPolicy {
+    let mut policy = standard();
+    let mut rules = tools();
+    rules.extend(["mount", "unshare"].map(|name| file(&format!("/usr/bin/{name}"))));
+    // Listed, so that what denies it is the rule on its file.
+    rules.push(file("/opt/deny/echo"));
+    policy.guard.profile = profile(rules).profile;
+    policy
+}
 
 /// An agent in a process of its own, to be killed.
 #[test]
@@ -48,7 +60,7 @@ fn agent() {
         pid: u32::try_from(pid).unwrap(),
     };
     control.attach_workload(&attach).unwrap();
-    control.set_policy(label, &standard()).unwrap();
+    control.set_policy(label, &profiled()).unwrap();
     control.settle();
     // What happened while nobody listened is told to the next.
     let patience = std::time::Instant::now() + std::time::Duration::from_millis(500);
@@ -90,7 +102,18 @@ fn kill(mut agent: Child) {
     agent.wait().unwrap();
 }
 
-const TRY: &str = "/opt/deny/echo HIT; echo HIT > /opt/keep/f; cat /opt/keep/f /opt/keep/s";
+const TRY: &str = "/opt/deny/echo HIT; /usr/bin/env HIT=1; echo HIT > /opt/keep/f; \
+     cat /opt/keep/f /opt/keep/s";
+
+/// Folders of pins, one a layout.
+fn layouts() -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(PIN_DIR)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
 
 #[test]
 fn enforcement_outlives_the_agent_until_it_is_uninstalled() {
@@ -123,6 +146,27 @@ fn enforcement_outlives_the_agent_until_it_is_uninstalled() {
     std::fs::write(format!("/proc/{}/root/tmp/stop", room.pid), "").unwrap();
     let out = room.answer();
     assert!(out.starts_with("tries ") && !is_hit(&out), "{out}");
+
+    // An older build's programs, whose maps this one cannot read: nothing of theirs is taken over,
+    // they hold until the successor's policy is in force, and then they go.
+    let [own] = &layouts()[..] else {
+        panic!("one layout is pinned")
+    };
+    let pins = Path::new(PIN_DIR);
+    std::fs::rename(pins.join(own), pins.join("v1-0123456789abcdef")).unwrap();
+    room.tell("i=0; while [ ! -e /tmp/end ]; do /opt/deny/echo HIT; i=$((i+1)); done 2>/dev/null; echo tries $i");
+    let (agent, fresh, _) = start(&room);
+    assert_eq!(fresh, 1, "labels of another layout are not read");
+    assert_eq!(&layouts()[..], std::slice::from_ref(own));
+    std::fs::write(format!("/proc/{}/root/tmp/end", room.pid), "").unwrap();
+    let out = room.answer();
+    assert!(out.starts_with("tries ") && !is_hit(&out), "{out}");
+    kill(agent);
+    assert_eq!(
+        room.ask(TRY),
+        "original\n",
+        "with the new build's pins alone"
+    );
 
     let removed = uninstall(Path::new(PIN_DIR)).unwrap();
     assert!(removed > 40, "{removed} pins");

@@ -66,7 +66,7 @@ enum Command {
         #[arg(short, long, value_enum, default_value = "table")]
         output: Output,
     },
-    /// Rules that running enforcers have loaded: live or silent and why, hits; asks the controller
+    /// Rules that running enforcers have loaded, and built-in detectors: live or silent and why, hits; asks the controller
     Live(live::LiveArgs),
     /// Evaluate events, one JSON object a line with Falco's field names as keys
     Test(test::TestArgs),

@@ -55,6 +55,8 @@ fn configure(args: &UpArgs, data: &Path) -> Result<rampart_enforcer::Config> {
     }
     config.probe.hold_deadline = args.hold_deadline();
     config.probe.judge_deadline = args.hold_deadline();
+    // This program, also when its file was replaced meanwhile.
+    config.probe.watchdog = Some(vec!["/proc/self/exe".into(), "watchdog".into()]);
     config.probe.fail_closed = args.fail_mode == FailMode::Closed;
     config.probe.ring_bytes = args
         .ring_mib

@@ -7,6 +7,7 @@
 
 mod attacks;
 mod browser;
+mod corpus;
 mod crash;
 mod demo;
 mod harness;

@@ -408,6 +408,13 @@ async fn file_rules_are_edited_and_learned() {
     world.ingest(vec![learned.clone(), learned]).await;
     let files = || app.workload_profile("web-id").unwrap().files;
     assert_eq!(files()[0].applications, ["/usr/sbin/nginx"]);
+    let act = Report::LearnedAct {
+        group: "nv.web.shop".into(),
+        act: rampart_model::Act::Mount,
+    };
+    world.ingest(vec![act.clone(), act]).await;
+    let group = app.group("nv.web.shop").unwrap().group.clone();
+    assert!(group.profile.acts.contains(&rampart_model::Act::Mount));
     let update = FilePatch {
         update: vec![FileRule {
             recursive: true,

@@ -39,6 +39,7 @@ pub(crate) fn reports() -> Vec<Report> {
         at: Timestamp(START),
         detection: DetectionStats {
             events: 41,
+            kinds: [("openat".to_owned(), 40), ("execve".to_owned(), 1)].into(),
             matched: [("Critical".to_owned(), 3)].into(),
             hits: [(SHELL.to_owned(), hits)].into(),
         },
@@ -194,6 +195,7 @@ async fn new_rules_replace_the_old_ones_and_figures_are_metrics() {
     let metrics = String::from_utf8(metrics.body.to_vec()).unwrap();
     for line in [
         "rampart_detection_events_total{node=\"node-1\"} 41",
+        "rampart_detection_events_by_type_total{node=\"node-1\",type=\"openat\"} 40",
         "rampart_detection_matches_total{node=\"node-1\",priority=\"Critical\"} 3",
         "rampart_detection_rules{node=\"node-1\",state=\"live\"} 1",
         "rampart_detection_rules{node=\"node-1\",state=\"silent\"} 1",
