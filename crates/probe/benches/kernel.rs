@@ -1,8 +1,9 @@
 //! Measures what the kernel side costs and bears: event rate without drops, and the overhead of
 //! exec and open as the median of interleaved ratios with and without a probe.
 //!
-//! Run as root: `cargo bench -p rampart-probe [-- rounds]`. One line a
-//! figure: name, value, unit. The load runs on the last CPU at real-time priority.
+//! Run as root: `cargo bench -p rampart-probe [-- rounds] [calls]`; `calls` measures system calls
+//! only. One line a figure: name, value, unit. The load runs on the last CPU at real-time
+//! priority.
 
 #![allow(
     clippy::unwrap_used,
@@ -13,8 +14,8 @@
 
 use rampart_model::{Mode, node::Counter};
 use rampart_probe::{
-    Ask, Attach, Config, Control, Decision, Event, Judge, KernelPolicy, Probe, ProtectedPath,
-    procfs,
+    Ask, Attach, CallFilter, Config, Control, Decision, Event, Judge, KernelPolicy, PathFilter,
+    Probe, ProtectedPath, procfs,
 };
 use std::{
     fs,
@@ -32,6 +33,7 @@ use std::{
 
 const EXECS: u32 = 300;
 const OPENS: u32 = 20_000;
+const CALLS: u32 = 200_000;
 const ASKED_OPENS: u32 = 1_000;
 const FLOOD: Duration = Duration::from_secs(3);
 const LABEL: u32 = 1;
@@ -51,10 +53,14 @@ fn main() {
         .find_map(|a| a.parse().ok())
         .unwrap_or(11);
     let cgroup = Cgroup::new();
+    if std::env::args().any(|a| a == "calls") {
+        return call_overhead(&cgroup, rounds);
+    }
     event_rate(&cgroup);
     exec_overhead(&cgroup, rounds);
     overlay_exec_overhead(&cgroup, rounds);
     open_overhead(&cgroup, rounds);
+    call_overhead(&cgroup, rounds);
     syscall_lookup();
 }
 
@@ -431,6 +437,75 @@ fn flood() {
             }
         }
     }
+}
+
+/// Loops of one call, with nothing asked for and with filters that tell others or the very calls.
+fn call_overhead(cgroup: &Cgroup, rounds: usize) {
+    let probe = probe(Decision::Allow);
+    let control = probe.control();
+    cgroup.attach(&control);
+    let calls = |names: &[&'static str], reads: Option<PathFilter>| CallFilter {
+        calls: names.iter().copied().collect(),
+        reads,
+        ..CallFilter::default()
+    };
+    let elsewhere = PathFilter {
+        prefixes: ["/etc/shadow".to_owned(), "/root/.ssh/".to_owned()].into(),
+        names: ["id_rsa".to_owned()].into(),
+        ..PathFilter::default()
+    };
+    let none = calls(&[], None);
+    let others = calls(&["ptrace", "mount", "bpf"], None);
+    let reads = calls(&["open", "openat"], Some(elsewhere));
+    let writes = calls(&["open", "openat"], None);
+    let get = || {
+        for _ in 0..CALLS {
+            // SAFETY: asks for a number only.
+            black_box(unsafe { libc::syscall(libc::SYS_getppid) });
+        }
+    };
+    let open = || open_many("/usr/lib/os-release", OPENS);
+    let write = || {
+        for _ in 0..OPENS {
+            let file = fs::File::options()
+                .write(true)
+                .open("/dev/shm/rampart-bench");
+            black_box(file.unwrap());
+        }
+    };
+    fs::write("/dev/shm/rampart-bench", "x").unwrap();
+    let loops: [(&str, &CallFilter, &dyn Fn()); 5] = [
+        ("call.getppid.others", &others, &get),
+        ("call.open.others", &others, &open),
+        ("call.open.filtered", &reads, &open),
+        ("call.open.repeated", &writes, &open),
+        ("call.open.told", &writes, &write),
+    ];
+    for (name, filter, body) in loops {
+        let run = |filter: &CallFilter| {
+            control.watch_calls(filter).unwrap();
+            timed(Some(&cgroup.0), body)
+        };
+        run(&none);
+        let ratios = (0..rounds).map(|_| {
+            let before = run(&none);
+            let with = run(filter);
+            with as f64 / ((before + run(&none)) as f64 / 2.0)
+        });
+        report(name, ratios.collect());
+    }
+    let each = |ns: u64, count: u32| ns as f64 / f64::from(count);
+    println!(
+        "call.getppid\t{:.0}\tns",
+        each(timed(Some(&cgroup.0), get), CALLS)
+    );
+    println!(
+        "call.open\t{:.0}\tns",
+        each(timed(Some(&cgroup.0), open), OPENS)
+    );
+    let dropped = control.counters()[&Counter::EventsDropped];
+    println!("call.dropped\t{dropped}\tevents");
+    let _ = fs::remove_file("/dev/shm/rampart-bench");
 }
 
 /// What it costs to look up the open flags of a waiting task.

@@ -29,8 +29,8 @@ pub(crate) fn decode(bytes: &[u8], at: Timestamp) -> Option<Call> {
     let is = |bit: u32| record.flags & bit != 0;
     let mut fd = is(flag::FD).then(|| descriptor(&record, fd_path));
     let resolved = is(flag::RESOLVED);
-    let name = table::name(record.call)?;
-    let (_, row) = table::find(name)?;
+    let row = table::row(record.call)?;
+    let name = row.name;
     let absolute = |text: &[u8], base: &[u8], has_base: bool, is_path: bool| {
         if is_path {
             join(text, base, has_base)

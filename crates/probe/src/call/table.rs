@@ -348,10 +348,9 @@ pub(crate) fn find(name: &str) -> Option<(u16, &'static Row)> {
     Some((u16::try_from(at + 1).ok()?, &ALL[at]))
 }
 
-/// Name by what `rp_call.call` says.
-pub(crate) fn name(call: u16) -> Option<&'static str> {
-    let at = usize::from(call).checked_sub(1)?;
-    ALL.get(at).map(|row| row.name)
+/// The row by what `rp_call.call` says.
+pub(crate) fn row(call: u16) -> Option<&'static Row> {
+    ALL.get(usize::from(call).checked_sub(1)?)
 }
 
 #[cfg(test)]
@@ -379,12 +378,13 @@ mod tests {
                 }
             }
             assert_eq!(
-                find(row.name).and_then(|(call, _)| name(call)),
+                find(row.name)
+                    .and_then(|(call, _)| super::row(call))
+                    .map(|r| r.name),
                 Some(row.name)
             );
         }
-        assert_eq!(name(0), None);
-        assert_eq!(name(u16::MAX), None);
+        assert!(row(0).is_none() && row(u16::MAX).is_none());
     }
 
     /// Against the headers of this machine, where there are any.
