@@ -433,7 +433,10 @@ fn is_installing(process: &Process, state: &State) -> bool {
         let (comm, name) = (of.image.comm.as_str(), of.image.name.as_str());
         INSTALLERS.contains(&comm) || INSTALLERS.contains(&name)
     };
-    installs(process) || state.table.ancestors(process.pid).into_iter().any(installs)
+    // Of the container itself: who started its runtime, a build for example, excuses nothing.
+    let inside = |of: &&Process| of.label == process.label;
+    let ancestors = state.table.ancestors(process.pid).into_iter();
+    installs(process) || ancestors.take_while(inside).any(installs)
 }
 
 /// A shell whose input is the pipe that the process writes to.
