@@ -207,6 +207,10 @@ fn each_call_arrives_once_with_its_arguments() {
     let results: Vec<i64> = results.split(' ').map(|r| r.parse().unwrap()).collect();
     stage.settle(&stage.path("marker"));
     for (case, result) in cases.iter().zip(results) {
+        // Only since 6.6.
+        if case.name == "fchmodat2" && result == -i64::from(libc::ENOSYS) {
+            continue;
+        }
         let told =
             stage.all(|c| c.name == case.name && !c.path.ends_with("marker") && c.path != at);
         let [call] = &told[..] else {
